@@ -1,0 +1,47 @@
+# The only commands to know. `make check` on a fresh clone sets up .venv, builds and runs everything that must pass.
+PYTHON3 ?= python3
+VENV ?= .venv
+PYTHON = $(VENV)/bin/python
+export PATH := $(abspath $(VENV)/bin):$(PATH)
+
+ifeq ($(shell uname),Darwin)
+LIBRARY = libpercepnet.dylib
+else
+LIBRARY = libpercepnet.so
+endif
+
+.PHONY: setup build lint types test check bench clean
+
+setup: $(VENV)/percepnet-ready
+
+# Everything a developer needs, with the package itself in editable form.
+$(VENV)/percepnet-ready: pyproject.toml
+	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,dev]"
+	touch $@
+
+# The core, placed beside the Python files; incremental.
+build:
+	@test -f build/core/CMakeCache.txt || cmake -S . -B build/core -DCMAKE_BUILD_TYPE=Release
+	@cmake --build build/core --parallel 2
+	@cmp -s build/core/$(LIBRARY) src/percepnet/$(LIBRARY) || \
+	  { cp build/core/$(LIBRARY) src/percepnet/$(LIBRARY).new && mv src/percepnet/$(LIBRARY).new src/percepnet/$(LIBRARY); }
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy
+
+test: build
+	$(PYTHON) -m pytest
+
+check: setup
+	$(MAKE) --no-print-directory lint types test
+
+bench: build
+	$(PYTHON) bench/hop.py
+
+clean:
+	rm -rf build src/percepnet/libpercepnet.*

@@ -1,0 +1,47 @@
+// READ FIRST. The signal path of one channel at 48 kHz, one hop in, one hop out, lookahead + 1 hops late.
+#pragma once
+
+#include "front_end.h"
+#include "model.h"
+#include "postfilter.h"
+#include "synthesis.h"
+
+namespace percepnet {
+
+// What the network, or a caller in its place, says about a frame.
+struct Estimate {
+  float gains[BANDS];
+  float strengths[BANDS];
+  float speech_probability;
+};
+
+class Channel {
+ public:
+  explicit Channel(const Model& model);
+
+  // From a hop to the estimate for the frame it completes; null for the first `lookahead` hops. The caller may
+  // change the estimate before render().
+  const Frame* estimate(const float* hop, Estimate& estimate) noexcept;
+
+  // Gains as the synthesis will use them: sharpened, in place. Before gains of several channels are linked.
+  void sharpen(const Frame& frame, float* gains) noexcept { postfilter_.apply(frame.energy, gains); }
+
+  // From the estimate to the hop that the frame completes. attenuation_floor: amplitude below which nothing goes.
+  void render(const Frame& frame, const Estimate& estimate, float attenuation_floor, float* out) noexcept;
+
+  void reset() noexcept;
+  std::size_t size() const noexcept;  // bytes of state
+
+ private:
+  void hold(Estimate& estimate) noexcept;
+
+  const Model& model_;
+  FrontEnd front_end_;
+  NetworkState network_state_;
+  Postfilter postfilter_;
+  Synthesis synthesis_;
+  Estimate last_ = {};
+  int gated_hops_ = 0;
+};
+
+}  // namespace percepnet

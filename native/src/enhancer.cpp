@@ -1,0 +1,301 @@
+#include "enhancer.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "elementary.h"
+
+namespace percepnet {
+
+namespace {
+
+constexpr int SETTLE_HOPS = 2;  // settings take 20 ms to take effect
+
+std::size_t to_size(std::int64_t n) noexcept { return static_cast<std::size_t>(n); }
+
+bool finite(float x) noexcept { return (elementary::to_bits(x) & 0x7f800000) != 0x7f800000; }
+
+float clip(float x, float high) noexcept { return x > 0.0f ? (x < high ? x : high) : 0.0f; }
+
+std::int64_t hop_at(int sample_rate) noexcept {
+  return (static_cast<std::int64_t>(HOP) * sample_rate + SAMPLE_RATE - 1) / SAMPLE_RATE;
+}
+
+bool whole_hops(int block_size, int sample_rate) noexcept {
+  const std::int64_t hop_ticks = static_cast<std::int64_t>(HOP) * sample_rate;
+  return block_size > 0 && static_cast<std::int64_t>(block_size) * SAMPLE_RATE % hop_ticks == 0;
+}
+
+std::size_t convert(std::optional<Resampler>& resampler, const float* in, std::size_t n, float* out) noexcept {
+  if (resampler) return resampler->process(in, n, out);
+  std::memcpy(out, in, n * sizeof(float));
+  return n;
+}
+
+}  // namespace
+
+void Enhancer::Ramp::set(float to, int steps) noexcept {
+  target = to;
+  steps_left = steps;
+  if (steps == 0) value = to;
+}
+
+float Enhancer::Ramp::next() noexcept {
+  if (steps_left > 0) {
+    value = steps_left == 1 ? target : value + (target - value) / static_cast<float>(steps_left);
+    --steps_left;
+  }
+  return value;
+}
+
+Enhancer::Stream::Stream(const Model& model, const Converters& made, std::size_t delay_capacity, std::size_t ready_capacity)
+    : channel(model),
+      converters(made),
+      hop{},
+      delay_line(delay_capacity),
+      ready(ready_capacity),
+      frame(nullptr),
+      estimate{} {}
+
+Enhancer::Enhancer(const Model& model, int sample_rate, int channels, percepnet_link link, int block_size)
+    : block_size_(block_size),
+      link_(link),
+      latency_(chain_latency(sample_rate, model.lookahead)),
+      hop_(hop_at(sample_rate)),
+      block_prefill_(whole_hops(block_size, sample_rate) ? 0 : hop_),
+      piece_(to_size(hop_)) {
+  Converters converters;
+  if (sample_rate != SAMPLE_RATE) {
+    converters.to_core.emplace(sample_rate, SAMPLE_RATE);
+    converters.from_core.emplace(SAMPLE_RATE, sample_rate, output_delay(sample_rate, model.lookahead));
+  }
+  const std::size_t delay_capacity = to_size(latency_ + 4 * hop_), ready_capacity = to_size(4 * hop_ + 4);
+  for (int c = 0; c < channels; ++c) {
+    streams_.push_back(std::make_unique<Stream>(model, converters, delay_capacity, ready_capacity));
+  }
+}
+
+std::size_t Enhancer::size() const noexcept {
+  std::size_t bytes = sizeof *this + piece_.size() * sizeof(float);
+  for (const auto& s : streams_) {
+    bytes += sizeof *s - sizeof s->channel + s->channel.size() + (s->delay_line.size() + s->ready.size()) * sizeof(float);
+    if (s->converters.to_core) bytes += s->converters.to_core->bytes() + s->converters.from_core->bytes();
+  }
+  return bytes;
+}
+
+// Never more than came in plus what one hop may complete.
+std::size_t Enhancer::max_output(std::size_t n) const noexcept { return n + to_size(hop_) + 1; }
+
+// What has not come out yet: the latency and an incomplete hop.
+std::size_t Enhancer::max_flush() const noexcept { return to_size(latency_ + hop_); }
+
+// ---- input -> hops -> ready -----------------------------------------------------------------------------------------
+
+// n is at most hop_. A null `in` feeds zeros.
+void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n, percepnet_hooks& hooks) noexcept {
+  std::size_t made = 0;
+  for (std::size_t c = 0; c < streams_.size(); ++c) {
+    Stream& s = *streams_[c];
+    for (std::size_t i = 0; i < n; ++i) {
+      float x = in ? in[c * in_stride + i] : 0.0f;
+      if (!finite(x)) {
+        x = 0.0f;
+        const std::int64_t position = fed_ + static_cast<std::int64_t>(i);
+        if (invalid_++ == 0 || position < first_invalid_) first_invalid_ = position;
+      }
+      piece_[i] = x;
+      s.delay_line[(to_size(fed_) + i) % s.delay_line.size()] = x;
+    }
+    made = convert(s.converters.to_core, piece_.data(), n, s.hop + hop_fill_);
+  }
+  fed_ += static_cast<std::int64_t>(n);
+  hop_fill_ += made;
+  while (hop_fill_ >= HOP) run_hop(hooks);
+}
+
+void Enhancer::run_hop(percepnet_hooks& hooks) noexcept {
+  for (auto& s : streams_) s->frame = s->channel.estimate(s->hop, s->estimate);
+  const bool any = streams_[0]->frame != nullptr;  // all or none
+  if (any) {
+    impose(hooks);
+    report(hooks);
+    for (auto& s : streams_) {
+      if (post_filter_) s->channel.sharpen(*s->frame, s->estimate.gains);
+    }
+    if (link_ == PERCEPNET_LINKED) link_gains();
+  }
+  const float floor = any ? floor_.next() : 0.0f;
+  hop_fill_ -= HOP;
+  std::size_t made = 0;
+  for (auto& s : streams_) {
+    float enhanced[HOP] = {};
+    if (any) s->channel.render(*s->frame, s->estimate, floor, enhanced);
+    made = convert(s->converters.from_core, enhanced, HOP, s->ready.data() + ready_fill_);
+    std::memmove(s->hop, s->hop + HOP, hop_fill_ * sizeof(float));
+  }
+  ready_fill_ += made;
+}
+
+// Replaces the network's values by the caller's, for frames that the caller has values for.
+void Enhancer::impose(percepnet_hooks& hooks) noexcept {
+  const std::int64_t row = streams_[0]->frame->index - hooks.first_frame;
+  if (row < 0 || row >= static_cast<std::int64_t>(hooks.n_imposed)) return;
+  for (std::size_t c = 0; c < streams_.size(); ++c) {
+    const std::size_t start = (to_size(row) * streams_.size() + c) * BANDS;
+    Estimate& estimate = streams_[c]->estimate;
+    for (int b = 0; b < BANDS; ++b) {
+      if (hooks.gains) estimate.gains[b] = clip(hooks.gains[start + to_size(b)], 1.0f);
+      if (hooks.strengths) estimate.strengths[b] = clip(hooks.strengths[start + to_size(b)], 1.0f);
+    }
+  }
+}
+
+void Enhancer::report(percepnet_hooks& hooks) const noexcept {
+  for (std::size_t c = 0; c < streams_.size(); ++c) {
+    const std::size_t slot = hooks.n_frames++;
+    if (!hooks.frames || slot >= hooks.frame_capacity) continue;
+    const Frame& frame = *streams_[c]->frame;
+    const Estimate& estimate = streams_[c]->estimate;
+    percepnet_frame& out = hooks.frames[slot];
+    out.index = frame.index;
+    out.channel = static_cast<std::int32_t>(c);
+    out.gated = frame.gated ? 1 : 0;
+    std::memcpy(out.energy, frame.energy, sizeof out.energy);
+    std::memcpy(out.coherence, frame.coherence, sizeof out.coherence);
+    std::memcpy(out.gains, estimate.gains, sizeof out.gains);
+    std::memcpy(out.strengths, estimate.strengths, sizeof out.strengths);
+    out.period = frame.period;
+    out.correlation = frame.correlation;
+    out.speech_probability = estimate.speech_probability;
+  }
+}
+
+// The largest gain of all channels serves all: the image stays, and so does speech that is in one channel only.
+void Enhancer::link_gains() noexcept {
+  for (int b = 0; b < BANDS; ++b) {
+    float largest = 0.0f;
+    for (const auto& s : streams_) largest = s->estimate.gains[b] > largest ? s->estimate.gains[b] : largest;
+    for (auto& s : streams_) s->estimate.gains[b] = largest;
+  }
+}
+
+// ---- ready -> output ------------------------------------------------------------------------------------------------
+
+void Enhancer::remove_ready(std::size_t n) noexcept {
+  ready_fill_ -= n;
+  removed_ += static_cast<std::int64_t>(n);
+  for (auto& s : streams_) std::memmove(s->ready.data(), s->ready.data() + n, ready_fill_ * sizeof(float));
+}
+
+// The first `latency` samples belong to the time before the input.
+void Enhancer::drop_latency() noexcept {
+  const std::int64_t before_input = latency_ - removed_;
+  if (before_input > 0) remove_ready(before_input < static_cast<std::int64_t>(ready_fill_) ? to_size(before_input) : ready_fill_);
+}
+
+// Hands out at most n ready samples.
+std::size_t Enhancer::give(std::size_t n, float* out, std::size_t out_stride) noexcept {
+  if (n > ready_fill_) n = ready_fill_;
+  for (std::size_t c = 0; c < streams_.size(); ++c) {
+    std::memcpy(out + c * out_stride, streams_[c]->ready.data(), n * sizeof(float));
+  }
+  blend_bypass(n, out, out_stride);
+  remove_ready(n);
+  return n;
+}
+
+// Fades between the enhanced samples in `out` and the input they belong to.
+void Enhancer::blend_bypass(std::size_t n, float* out, std::size_t out_stride) noexcept {
+  if (bypass_.steps_left == 0 && bypass_.value == 0.0f) return;
+  const std::size_t position = to_size(removed_ - latency_);
+  for (std::size_t i = 0; i < n; ++i) {
+    const float share = bypass_.next();
+    for (std::size_t c = 0; c < streams_.size(); ++c) {
+      const std::vector<float>& line = streams_[c]->delay_line;
+      const float input = line[(position + i) % line.size()];
+      float& y = out[c * out_stride + i];
+      y = share == 1.0f ? input : y + share * (input - y);
+    }
+  }
+}
+
+// ---- the three ways in ----------------------------------------------------------------------------------------------
+
+std::size_t Enhancer::process(const float* in, std::size_t in_stride, std::size_t n, float* out, std::size_t out_stride,
+                              percepnet_hooks& hooks) noexcept {
+  std::size_t done = 0, written = 0;
+  while (done < n) {
+    const std::size_t piece = n - done < piece_.size() ? n - done : piece_.size();
+    take(in + done, in_stride, piece, hooks);
+    taken_ += static_cast<std::int64_t>(piece);
+    done += piece;
+    drop_latency();
+    written += give(ready_fill_, out + written, out_stride);
+  }
+  return written;
+}
+
+std::size_t Enhancer::owed() const noexcept {
+  const std::int64_t given = removed_ > latency_ ? removed_ - latency_ : 0;
+  return to_size(taken_ - given);
+}
+
+std::size_t Enhancer::flush(float* out, std::size_t out_stride, percepnet_hooks& hooks) noexcept {
+  std::size_t written = 0;
+  for (std::size_t left = owed(); left > 0; left = owed()) {
+    take(nullptr, 0, piece_.size(), hooks);
+    drop_latency();
+    written += give(left, out + written, out_stride);
+  }
+  reset();
+  return written;
+}
+
+void Enhancer::process_block(const float* in, std::size_t in_stride, std::size_t n, float* out, std::size_t out_stride,
+                             percepnet_hooks& hooks) noexcept {
+  std::size_t done = 0, written = 0;
+  while (done < n) {
+    const std::size_t piece = n - done < piece_.size() ? n - done : piece_.size();
+    take(in + done, in_stride, piece, hooks);
+    done += piece;
+    drop_latency();
+    for (; written < done && block_zeros_ < block_latency(); ++written, ++block_zeros_) {
+      for (std::size_t c = 0; c < streams_.size(); ++c) out[c * out_stride + written] = 0.0f;
+    }
+    written += give(done - written, out + written, out_stride);
+  }
+}
+
+// ---- state and settings ---------------------------------------------------------------------------------------------
+
+void Enhancer::reset() noexcept {
+  for (auto& s : streams_) {
+    s->channel.reset();
+    if (s->converters.to_core) s->converters.to_core->reset();
+    if (s->converters.from_core) s->converters.from_core->reset();
+  }
+  hop_fill_ = ready_fill_ = 0;
+  fed_ = taken_ = removed_ = block_zeros_ = 0;
+  invalid_ = 0;
+  first_invalid_ = -1;
+  floor_.set(floor_.target, 0);
+  bypass_.set(bypass_.target, 0);
+}
+
+void Enhancer::set_attenuation_limit_db(float db) noexcept {
+  constexpr float NATURAL_PER_DB = 0.115129255f;  // ln(10) / 20
+  const float floor = db > 700.0f ? 0.0f : elementary::exp(-NATURAL_PER_DB * db);
+  floor_.set(floor, started() ? SETTLE_HOPS : 0);
+}
+
+void Enhancer::set_bypass(bool on) noexcept {
+  bypass_.set(on ? 1.0f : 0.0f, started() ? SETTLE_HOPS * static_cast<int>(hop_) : 0);
+}
+
+std::int64_t Enhancer::invalid_samples(std::int64_t& first) const noexcept {
+  first = first_invalid_;
+  return invalid_;
+}
+
+}  // namespace percepnet

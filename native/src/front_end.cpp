@@ -1,0 +1,49 @@
+#include "front_end.h"
+
+#include "analysis.h"
+#include "bands.h"
+
+namespace percepnet {
+
+namespace {
+
+// Sum of all band energies of white noise at -95 dBFS: HOP per bin and unit variance, times the bins up to 20 kHz.
+constexpr float GATE_ENERGY = 3.16227766e-10f * HOP * (TOP_BIN + 1);
+
+bool quiet(const float* energy) noexcept {
+  float sum = 0.0f;
+  for (int b = 0; b < BANDS; ++b) sum += energy[b];
+  return sum < GATE_ENERGY;
+}
+
+}  // namespace
+
+Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
+  dc_blocker_.apply(hop, HOP, history_.next_hop());
+  history_.advance();
+  Frame& newest = at(hops_);
+  newest.index = hops_++;
+  analysis::forward(history_.window(0), newest.spectrum);
+  bands::product(newest.spectrum, newest.spectrum, newest.energy);
+  newest.quiet = quiet(newest.energy);
+  features_.observe(newest.energy);
+  pitch_.track(history_);
+  if (newest.index < lookahead_) return nullptr;
+
+  Frame& frame = at(newest.index - lookahead_);
+  frame.gated = true;
+  for (int i = 0; i <= lookahead_; ++i) frame.gated = frame.gated && at(frame.index + i).quiet;
+  const Pitch::Decision decision = pitch_.decide(history_, lookahead_);
+  frame.period = guide ? guide->period : decision.period;
+  frame.correlation = guide ? guide->correlation : decision.correlation;
+  float combed[WINDOW];
+  frame.comb_shape = comb::filter(history_.window(lookahead_), frame.period, lookahead_ * HOP, combed);
+  analysis::forward(combed, frame.comb);
+  bands::product(frame.comb, frame.comb, frame.comb_energy);
+  bands::product(frame.spectrum, frame.comb, frame.comb_product);
+  Features::coherence(frame);
+  features_.compute(pitch_.newest_correlation(), pitch_.peakiness(), frame);
+  return &frame;
+}
+
+}  // namespace percepnet

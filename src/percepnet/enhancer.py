@@ -1,0 +1,449 @@
+"""Streams and whole recordings: Enhancer and enhance()."""
+
+import math
+import operator
+import threading
+import warnings
+from os import PathLike
+from types import TracebackType
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from percepnet import _core
+from percepnet.errors import AudioFormatError, PercepNetError
+from percepnet.weights import Model, load_model
+
+Audio: TypeAlias = npt.NDArray[Any]
+Frames: TypeAlias = npt.NDArray[np.void]
+Link: TypeAlias = Literal["linked", "independent"]
+Samples = TypeVar("Samples")
+
+# Full scale of the integer types; floats have full scale 1.
+_FULL_SCALE: Final = {np.int16: 2.0**15, np.int32: 2.0**31}
+_TYPES: Final = (np.int16, np.int32, np.float16, np.float32, np.float64)
+
+# Samples per step of enhance(): 1.4 s at 48 kHz. Any number gives the same result; this one fits the second-level cache.
+_STEP: Final = 1 << 16
+
+
+class Enhancer:
+    """One stream of audio being cleaned.
+
+    sample_rate: 8000 to 192000 Hz
+    channels: 1 to 64, each with its own state
+    model: name, path or Model
+    attenuation_limit_db: the most that is taken away from noise, in dB; None for no limit
+    post_filter: sharpen the gains, which lowers noise between harmonics
+    link: "linked" gives all channels the largest gain of any, which keeps the stereo image; "independent" does not
+    block_size: length of every process_block() call, or None for any length
+
+    Chunks are (samples,) or (channels, samples) arrays of int16, int32, float16, float32 or float64; floats have full scale
+    1. What comes out has the shape and type that went in. Calls from several threads take turns.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = _core.SAMPLE_RATE,
+        channels: int = 1,
+        model: "str | PathLike[str] | Model" = "default",
+        attenuation_limit_db: float | None = None,
+        post_filter: bool = True,
+        link: Link = "linked",
+        block_size: int | None = None,
+    ) -> None:
+        self._sample_rate = _check_rate(sample_rate)
+        self._channels = _check_range("channels", channels, 1, _core.CHANNELS_MAX)
+        self._block_size = None if block_size is None else _check_range("block_size", block_size, 1, 2**31 - 1)
+        if link not in ("linked", "independent"):
+            raise ValueError(f"expected link 'linked' or 'independent', got {link!r}")
+        limit = _check_limit(attenuation_limit_db)
+        self._model = load_model(model)
+        self._handle = _core.EnhancerHandle(
+            self._model.handle, self._sample_rate, self._channels, link == "linked", self._block_size or 0
+        )
+        self._lock = threading.Lock()
+        self._closed = False
+        self._used_by = ""
+        self._last_chunk: tuple[type, int] = (np.float32, 1 if self._channels == 1 else 2)
+        self._scratch = np.empty((self._channels, 0), np.float32)
+        self._bypass = False
+        self._set_limit(limit)
+        self._post_filter = bool(post_filter)
+        self._handle.set_post_filter(self._post_filter)
+
+    # ---- facts
+
+    @property
+    def model(self) -> Model:
+        """The model that runs."""
+        return self._model
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self._sample_rate
+
+    @property
+    def channels(self) -> int:
+        """The number of channels."""
+        return self._channels
+
+    @property
+    def latency(self) -> int:
+        """Delay from input to output in samples, resamplers included; the same when bypassed."""
+        return self._open().latency
+
+    @property
+    def latency_seconds(self) -> float:
+        """`latency` in seconds."""
+        return self.latency / self._sample_rate
+
+    @property
+    def block_latency(self) -> int:
+        """Delay of process_block() in samples: `latency` for a block_size of whole hops, else one hop more."""
+        return self._open().block_latency
+
+    @property
+    def invalid_samples(self) -> int:
+        """How many samples of this stream were NaN or infinite, and replaced by 0. flush() and reset() clear it."""
+        return self._open().invalid_samples()[0]
+
+    @property
+    def first_invalid_sample(self) -> int | None:
+        """Position of the first of `invalid_samples`, from the start of the stream."""
+        count, first = self._open().invalid_samples()
+        return first if count else None
+
+    # ---- settings, which take effect over 20 ms
+
+    @property
+    def attenuation_limit_db(self) -> float | None:
+        """The most that is taken away from noise, in dB; None for no limit."""
+        return self._limit
+
+    @attenuation_limit_db.setter
+    def attenuation_limit_db(self, limit_db: float | None) -> None:
+        limit = _check_limit(limit_db)
+        with self._lock:
+            self._set_limit(limit)
+
+    def _set_limit(self, limit: float | None) -> None:
+        self._open().set_attenuation_limit_db(math.inf if limit is None else limit)
+        self._limit = limit
+
+    @property
+    def post_filter(self) -> bool:
+        """Whether the gains are sharpened."""
+        return self._post_filter
+
+    @post_filter.setter
+    def post_filter(self, on: bool) -> None:
+        with self._lock:
+            self._open().set_post_filter(bool(on))
+            self._post_filter = bool(on)
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the input comes out as it is, delayed by `latency`."""
+        return self._bypass
+
+    @bypass.setter
+    def bypass(self, on: bool) -> None:
+        with self._lock:
+            self._open().set_bypass(bool(on))
+            self._bypass = bool(on)
+
+    # ---- audio
+
+    def process(self, chunk: Audio) -> Audio:
+        """Feeds a chunk of any length and returns what is ready.
+
+        The first `latency` samples of the stream are dropped, so that all chunks and flush() together are aligned with
+        the input and as long as it.
+        """
+        return self._process(chunk, None)
+
+    def flush(self) -> Audio:
+        """Ends the stream: returns the samples still owed, then resets. A second call returns none."""
+        return self._flush(None)
+
+    def process_frames(
+        self,
+        chunk: Audio,
+        *,
+        gains: npt.ArrayLike | None = None,
+        strengths: npt.ArrayLike | None = None,
+        first_frame: int = 0,
+    ) -> tuple[Audio, Frames]:
+        """process(), and what happened in each frame; for measurements, such as those with oracle gains.
+
+        gains, strengths: (frames, BANDS) or (frames, channels, BANDS) to use instead of the network's, from the frame
+        of index `first_frame` on. Returned frames are structured rows (see _core.FRAME_DTYPE), by index, then channel.
+        """
+        hooks = self._hooks(gains, strengths, first_frame)
+        hooks.frames = self._room_for_frames(np.shape(chunk)[-1] if np.ndim(chunk) else 0)
+        audio = self._process(chunk, hooks)
+        return audio, self._filled(hooks)
+
+    def flush_frames(
+        self, *, gains: npt.ArrayLike | None = None, strengths: npt.ArrayLike | None = None, first_frame: int = 0
+    ) -> tuple[Audio, Frames]:
+        """flush(), with the arguments and results of process_frames()."""
+        hooks = self._hooks(gains, strengths, first_frame)
+        hooks.frames = self._room_for_frames(self._open().max_flush())
+        audio = self._flush(hooks)
+        return audio, self._filled(hooks)
+
+    def process_block(self, chunk: Audio, out: Audio | None = None) -> Audio:
+        """As many samples out as in, `block_latency` later, zeros first; for audio callbacks.
+
+        `out` has the shape and type of `chunk` and may be `chunk`. With `out`, nothing is allocated.
+        """
+        self._check_chunk(chunk)
+        if self._block_size is not None and chunk.shape[-1] != self._block_size:
+            raise AudioFormatError(
+                f"expected {self._block_size} samples, the block_size of this enhancer, got {chunk.shape[-1]}"
+            )
+        if out is None:
+            out = np.empty(chunk.shape, chunk.dtype)
+        elif out.shape != chunk.shape or out.dtype != chunk.dtype or not out.flags.writeable:
+            raise AudioFormatError(
+                f"expected a writable `out` of {chunk.dtype} {chunk.shape} like the chunk, got {out.dtype} {out.shape}"
+            )
+        with self._lock:
+            handle = self._begin("process_block")
+            if _is_native(chunk) and _is_native(out) and (out is chunk or not np.may_share_memory(chunk, out)):
+                handle.process_block(chunk, out)
+                return out
+            scratch = self._room_for_samples(chunk.shape[-1])
+            _to_float(_planar(chunk), scratch)
+            handle.process_block(scratch, scratch)
+            _from_float(scratch, _planar(out))
+        return out
+
+    def reset(self) -> None:
+        """Starts a new stream, as if newly constructed; settings stay."""
+        with self._lock:
+            self._open().reset()
+            self._used_by = ""
+
+    def close(self) -> None:
+        """Frees the stream. A second call does nothing."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._handle.close()
+
+    def __enter__(self) -> "Enhancer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # ---- inside
+
+    def _open(self) -> _core.EnhancerHandle:
+        if self._closed:
+            raise PercepNetError("this enhancer is closed; make a new one")
+        return self._handle
+
+    def _begin(self, method: str) -> _core.EnhancerHandle:
+        handle = self._open()
+        if self._used_by not in ("", method):
+            raise PercepNetError(f"{method}() after {self._used_by}() in one stream; call reset() in between")
+        self._used_by = method
+        return handle
+
+    def _process(self, chunk: Audio, hooks: _core.Hooks | None) -> Audio:
+        self._check_chunk(chunk)
+        samples = chunk if _is_native(chunk) else _to_float(_planar(chunk))
+        with self._lock:
+            handle = self._begin("process")
+            self._last_chunk = (chunk.dtype.type, chunk.ndim)
+            out = np.empty((self._channels, handle.max_output(chunk.shape[-1])), np.float32)
+            n_out = handle.process(samples, out, hooks)
+        return _like(out[:, :n_out], chunk.dtype.type, chunk.ndim)
+
+    def _flush(self, hooks: _core.Hooks | None) -> Audio:
+        with self._lock:
+            handle = self._begin("process")
+            out = np.empty((self._channels, handle.max_flush()), np.float32)
+            n_out = handle.flush(out, hooks)
+            self._used_by = ""
+            return _like(out[:, :n_out], *self._last_chunk)
+
+    def _check_chunk(self, chunk: Audio) -> None:
+        _check_audio(chunk)
+        if (chunk.shape[0] if chunk.ndim == 2 else 1) != self._channels:
+            either = "(samples,) or (1, samples)" if self._channels == 1 else f"({self._channels}, samples)"
+            hint = "; transpose it" if chunk.ndim == 2 and chunk.shape[1] == self._channels else ""
+            raise AudioFormatError(f"expected {either}, got {chunk.shape}{hint}")
+
+    def _hooks(self, gains: npt.ArrayLike | None, strengths: npt.ArrayLike | None, first_frame: int) -> _core.Hooks:
+        return _core.Hooks(self._rows(gains), self._rows(strengths), first_frame)
+
+    def _rows(self, values: npt.ArrayLike | None) -> npt.NDArray[np.float32] | None:
+        if values is None:
+            return None
+        rows = np.ascontiguousarray(values, dtype=np.float32)
+        if rows.ndim == 2 and self._channels == 1:
+            rows = rows[:, np.newaxis]
+        if rows.shape[1:] != (self._channels, _core.BANDS):
+            raise ValueError(f"expected imposed values of (frames, {self._channels}, {_core.BANDS}), got {np.shape(values)}")
+        return rows
+
+    def _room_for_frames(self, n: int) -> Frames:
+        hops = n * _core.SAMPLE_RATE // (self._sample_rate * _core.HOP) + _core.LOOKAHEAD_MAX + 2
+        return np.empty(hops * self._channels, _core.FRAME_DTYPE)
+
+    def _filled(self, hooks: _core.Hooks) -> Frames:
+        frames = cast(Frames, hooks.frames)
+        if hooks.n_frames > len(frames):
+            raise PercepNetError(f"room for {len(frames)} frames, but {hooks.n_frames} came")
+        return frames[: hooks.n_frames]
+
+    def _room_for_samples(self, n: int) -> npt.NDArray[np.float32]:
+        if self._scratch.shape[1] != n:
+            self._scratch = np.empty((self._channels, n), np.float32)
+        return self._scratch
+
+
+def enhance(
+    samples: Samples,
+    sample_rate: int,
+    *,
+    model: "str | PathLike[str] | Model" = "default",
+    attenuation_limit_db: float | None = None,
+    post_filter: bool = True,
+    link: Link = "linked",
+) -> Samples:
+    """Cleans a whole recording; what comes back has the type, dtype, shape and length of `samples`, aligned with it.
+
+    samples: NumPy array or torch tensor, (samples,) or (channels, samples), of int16, int32, float16, float32 or
+        float64. Floats have full scale 1; integers saturate. NaN and infinity are replaced by 0, with a warning.
+    sample_rate: 8000 to 192000 Hz
+    The other arguments are those of Enhancer.
+    """
+    array = samples if isinstance(samples, np.ndarray) else _tensor_to_array(samples)
+    _check_audio(array)
+    channels = array.shape[0] if array.ndim == 2 else 1
+    with Enhancer(sample_rate, channels, model, attenuation_limit_db, post_filter, link) as enhancer:
+        result = _run(enhancer, array)
+    return result if array is samples else samples.new_tensor(result)  # type: ignore[attr-defined,return-value]
+
+
+def _run(enhancer: Enhancer, array: Audio) -> Audio:
+    result = np.empty(array.shape, array.dtype)
+    written = 0
+    for start in range(0, array.shape[-1], _STEP):
+        ready = enhancer.process(array[..., start : start + _STEP])
+        result[..., written : written + ready.shape[-1]] = ready
+        written += ready.shape[-1]
+    if enhancer.invalid_samples:
+        message = f"{enhancer.invalid_samples} samples were NaN or infinite and were replaced by 0"
+        warnings.warn(f"{message}; the first is sample {enhancer.first_invalid_sample}", RuntimeWarning, stacklevel=3)
+    if array.shape[-1]:
+        result[..., written:] = enhancer.flush()
+    return result
+
+
+# ---- checks and types ----------------------------------------------------------------------------------------------
+
+
+def _check_rate(sample_rate: int) -> int:
+    try:
+        rate = operator.index(sample_rate)
+    except TypeError:
+        raise AudioFormatError(f"expected an integer sample_rate in Hz, got {sample_rate!r}") from None
+    if not _core.RATE_MIN <= rate <= _core.RATE_MAX:
+        raise AudioFormatError(f"expected a sample_rate of {_core.RATE_MIN} to {_core.RATE_MAX} Hz, got {rate}")
+    return rate
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> int:
+    number = operator.index(value)
+    if not low <= number <= high:
+        raise ValueError(f"expected {name} of {low} to {high}, got {number}")
+    return number
+
+
+def _check_limit(limit_db: float | None) -> float | None:
+    if limit_db is None:
+        return None
+    limit = float(limit_db)
+    if not limit >= 0:
+        raise ValueError(f"expected attenuation_limit_db of 0 or more, or None for no limit, got {limit_db!r}")
+    return limit
+
+
+def _check_audio(samples: Audio) -> None:
+    if not isinstance(samples, np.ndarray):
+        raise AudioFormatError(f"expected a NumPy array, got {type(samples).__name__}; use numpy.asarray")
+    if samples.dtype.type not in _TYPES:
+        raise AudioFormatError(
+            f"expected int16, int32, float16, float32 or float64 samples, got {samples.dtype}; convert with astype"
+        )
+    if samples.ndim not in (1, 2):
+        raise AudioFormatError(f"expected (samples,) or (channels, samples), got {samples.shape}")
+    if samples.ndim == 2 and not 1 <= samples.shape[0] <= _core.CHANNELS_MAX:
+        raise AudioFormatError(
+            f"expected (channels, samples) with 1 to {_core.CHANNELS_MAX} channels, got {samples.shape}; transpose it?"
+        )
+
+
+def _tensor_to_array(samples: Any) -> Audio:
+    if not hasattr(samples, "new_tensor"):
+        raise AudioFormatError(f"expected a NumPy array or a torch tensor, got {type(samples).__name__}; use numpy.asarray")
+    try:
+        array: Audio = samples.detach().cpu().numpy()
+    except TypeError as error:
+        raise AudioFormatError(f"cannot read this tensor as a NumPy array: {error}") from error
+    return array
+
+
+def _planar(samples: Audio) -> Audio:
+    return samples if samples.ndim == 2 else samples[np.newaxis]
+
+
+def _is_native(samples: Audio) -> bool:
+    """Whether the core can work on this array in place: float32, samples contiguous, channels in order."""
+    return (
+        samples.dtype == np.float32
+        and samples.strides[-1] == samples.itemsize
+        and samples.strides[0] >= 0
+        and samples.flags.aligned
+    )
+
+
+def _to_float(samples: Audio, out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    """(channels, samples) of any accepted type -> float32 of full scale 1."""
+    out = np.empty(samples.shape, np.float32) if out is None else out
+    full_scale = _FULL_SCALE.get(samples.dtype.type)
+    if full_scale is None:
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32: infinity, which the core replaces and counts
+            np.copyto(out, samples, casting="same_kind")
+    else:
+        np.multiply(samples, 1 / full_scale, out=out, dtype=np.float32, casting="unsafe")
+    return out
+
+
+def _from_float(samples: npt.NDArray[np.float32], out: Audio) -> None:
+    """The way back, into `out`; integers are rounded and saturate."""
+    full_scale = _FULL_SCALE.get(out.dtype.type)
+    if full_scale is None:
+        with np.errstate(over="ignore"):  # beyond float16: infinity
+            np.copyto(out, samples, casting="same_kind")
+    else:
+        scaled = np.multiply(samples, full_scale, dtype=np.float64)  # float32 cannot hold the largest int32
+        np.copyto(out, np.clip(np.rint(scaled, out=scaled), -full_scale, full_scale - 1, out=scaled), casting="unsafe")
+
+
+def _like(samples: npt.NDArray[np.float32], kind: type, ndim: int) -> Audio:
+    """(channels, samples) float32 -> an array of this type and number of dimensions."""
+    out: Audio = samples
+    if kind is not np.float32:
+        out = np.empty(samples.shape, kind)
+        _from_float(samples, out)
+    return out[0] if ndim == 1 else out

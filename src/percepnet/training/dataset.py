@@ -1,0 +1,172 @@
+"""Shards: mixtures analysed by the native core, one float16 array (mixtures, frames, COLUMNS) per file.
+
+Energies are kept in dB and inner products as 1 - cosine, which survive float16. A shard depends on the seed and its index
+alone, is written under another name and then renamed, so that training may pick up shards while more are made.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from percepnet import _core
+from percepnet._core import BANDS, FEATURES
+from percepnet.training.config import Config
+from percepnet.training.corpus import Corpus, build_cache, read_set_aside, read_sources, training_sources
+from percepnet.training.corpus import INDEX_FILE
+from percepnet.training.mixing import Mixer, Mixture
+from percepnet.training.rooms import build_bank, load_bank
+
+Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
+
+ENERGY_FLOOR = 1e-9  # SPEC 1.1
+BAND_CENTRES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 21, 24, 28, 32, 36, 41, 47, 53, 60, 68, 77, 87, 98, 110, 124, 140, 157, 176, 198, 223, 251, 282, 317, 356, 400)  # fmt: skip
+BIN_HZ = 50.0
+SPEECH_RANGE_DB = 35.0  # frames this close to the mixture's loud ones count as speech
+
+# columns of a shard
+FEATURE = slice(0, FEATURES)
+GAIN = slice(FEATURES, FEATURES + BANDS)  # -1 where the loss is masked
+STRENGTH = slice(GAIN.stop, GAIN.stop + BANDS)  # -1 where the loss is masked
+ENERGY_DB = slice(STRENGTH.stop, STRENGTH.stop + 3 * BANDS)  # of noisy, comb, clean
+DISTANCE = slice(ENERGY_DB.stop, ENERGY_DB.stop + 3 * BANDS)  # 1 - cosine of noisy/comb, noisy/clean, comb/clean
+SPEECH = DISTANCE.stop  # 1 where the clean frame holds speech
+GATED = SPEECH + 1  # 1 where the silence gate skips the network
+COLUMNS = GATED + 1
+
+# rows of the core's statistics: E_Y, E_P, <Y,P>, E_X, <Y,X>, <P,X>
+_ENERGIES, _PRODUCTS, _PAIRS = (0, 1, 3), (2, 4, 5), ((0, 1), (0, 3), (1, 3))
+
+
+def band_mask(bandwidth_hz: float) -> npt.NDArray[np.bool_]:
+    """(BANDS,) true where most of a band lies below ``bandwidth_hz``."""
+    centres = np.array(BAND_CENTRES)
+    upper = np.append((centres[:-1] + centres[1:]) / 2, (centres[-2] + centres[-1]) / 2)
+    return np.asarray(upper * BIN_HZ <= bandwidth_hz)
+
+
+def speech_label(clean_energy: Floats, has_speech: bool) -> npt.NDArray[np.bool_]:
+    """(frames,) true where the energy of the clean frame, (frames, BANDS), is near that of the loud frames."""
+    level_db = 10 * np.log10(clean_energy.sum(1) + ENERGY_FLOOR)
+    return np.asarray(level_db > np.percentile(level_db, 95) - SPEECH_RANGE_DB) & has_speech
+
+
+def encode_statistics(statistics: Floats) -> tuple[Floats, Floats]:
+    """(frames, 6, BANDS) of the core -> energies in dB and 1 - cosine, each (frames, 3 * BANDS)."""
+    energies_db = [10 * np.log10(statistics[:, i] + ENERGY_FLOOR) for i in _ENERGIES]
+    distances = []
+    for product, (first, second) in zip(_PRODUCTS, _PAIRS, strict=True):
+        norm = np.sqrt(statistics[:, first].astype(np.float64) * statistics[:, second])
+        distances.append(np.clip(1 - statistics[:, product] / (norm + ENERGY_FLOOR), 0, 2))
+    return np.concatenate(energies_db, 1).astype(np.float32), np.concatenate(distances, 1).astype(np.float32)
+
+
+def encode(mixture: Mixture, lookahead: int) -> Halves:
+    """A mixture through the core: (frames, COLUMNS) float16."""
+    analysis = _core.analyze(mixture.noisy, mixture.clean, lookahead=lookahead)
+    rows = np.empty((len(analysis.features), COLUMNS), dtype=np.float16)
+    trusted = band_mask(mixture.bandwidth_hz)[None] & ~analysis.gated[:, None]
+    rows[:, FEATURE] = analysis.features
+    rows[:, GAIN] = np.where(trusted, analysis.gains, -1)
+    rows[:, STRENGTH] = np.where(trusted, analysis.strengths, -1)
+    rows[:, ENERGY_DB], rows[:, DISTANCE] = encode_statistics(analysis.statistics)
+    rows[:, SPEECH] = speech_label(analysis.statistics[:, 3], np.isfinite(mixture.snr_db) or mixture.snr_db > 0)
+    rows[:, GATED] = analysis.gated
+    return rows
+
+
+def make_shard(mixer: Mixer, config: Config, index: int) -> Halves:
+    """Shard number ``index``: (mixtures, frames, COLUMNS) float16."""
+    generators = (np.random.default_rng((config.mixing.seed, index, i)) for i in range(config.dataset.mixtures_per_shard))
+    return np.stack([encode(mixer.mix(generator), config.dataset.lookahead) for generator in generators])
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    return folder / f"shard_{index:06d}.npy"
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The finished shards, oldest first."""
+    return sorted(folder.glob("shard_??????.npy"))
+
+
+def prepare_mixer(config: Config) -> Mixer:
+    """Corpus and rooms, decoded and simulated first where they are not there yet."""
+    set_aside = read_set_aside(Path(config.corpus.set_aside) if config.corpus.set_aside else None)
+    cache, rooms = Path(config.corpus.cache), Path(config.corpus.rooms)
+    if not (cache / INDEX_FILE).exists():
+        root = Path(config.corpus.root)
+        build_cache(root, training_sources(read_sources(root), set_aside, config.corpus.prefix), cache)
+    if config.mixing.room > 0 and not rooms.exists():
+        build_bank(rooms, config.corpus.n_rooms, config.mixing.seed)
+    return Mixer(Corpus(cache, set_aside), load_bank(rooms) if config.mixing.room > 0 else [], config.mixing)
+
+
+def generate(config: Config, report: Callable[[str], None] = print) -> None:
+    """Makes shards, endlessly or as many as asked, going on after those that exist; deletes the oldest beyond ``keep``."""
+    folder, mixer = Path(config.dataset.folder), prepare_mixer(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    existing = shard_paths(folder)
+    index = int(existing[-1].stem[-6:]) + 1 if existing else 0
+    while not config.dataset.shards or index < config.dataset.shards:
+        started = time.perf_counter()
+        shard = make_shard(mixer, config, index)
+        partial = folder / f"partial_{index:06d}.npy"
+        np.save(partial, shard)
+        os.replace(partial, shard_path(folder, index))
+        for path in shard_paths(folder)[: -config.dataset.keep]:
+            path.unlink()
+        hours = shard.shape[0] * shard.shape[1] / 360000
+        report(f"shard {index}: {hours:.3f} h of audio in {time.perf_counter() - started:.1f} s")
+        index += 1
+
+
+class Shards:
+    """Random crops of the shards in a folder."""
+
+    def __init__(self, folder: Path, frames: int) -> None:
+        self._folder, self._frames = folder, frames
+        self._arrays: dict[Path, Halves] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Opens shards that appeared and forgets those that went."""
+        paths = shard_paths(self._folder)
+        self._arrays = {path: self._arrays[path] if path in self._arrays else np.load(path, mmap_mode="r") for path in paths}
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def hours(self) -> float:
+        return sum(array.shape[0] * array.shape[1] for array in self._arrays.values()) / 360000
+
+    def batch(self, rng: np.random.Generator, size: int) -> Floats:
+        """(size, frames, COLUMNS) float32, each from a random mixture and place."""
+        arrays = list(self._arrays.values())
+        out = np.empty((size, self._frames, COLUMNS), dtype=np.float32)
+        for row in out:
+            array = arrays[rng.integers(len(arrays))]
+            start = int(rng.integers(array.shape[1] - self._frames + 1))
+            row[:] = array[rng.integers(len(array)), start : start + self._frames]
+        return out
+
+    def mixtures(self, count: int) -> Iterator[Halves]:
+        """The first ``count`` mixtures, each (frames, COLUMNS)."""
+        for array in self._arrays.values():
+            for mixture in array[:count]:
+                yield mixture
+            count -= len(array)
+            if count <= 0:
+                return
+
+
+def feature_scaling(mixtures: Iterator[Halves]) -> tuple[Floats, Floats]:
+    """Mean and 1 / standard deviation of the features over the frames that reach the network: (FEATURES,) each."""
+    rows = np.concatenate([m[np.asarray(m[:, GATED]) == 0][:, FEATURE].astype(np.float64) for m in mixtures])
+    return rows.mean(0).astype(np.float32), (1 / np.maximum(rows.std(0), 1e-2)).astype(np.float32)

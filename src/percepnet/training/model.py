@@ -1,0 +1,119 @@
+"""The network in PyTorch: the twin of the core's network, with the layer names of the weight file (docs/weight-file.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from percepnet._core import BANDS, FEATURES
+from percepnet.training.config import ModelConfig
+
+GRU_NAMES = ("gru1", "gru2", "gru3", "gru_gain", "gru_strength")
+
+
+@dataclass(frozen=True)
+class State:
+    """What the network remembers between frames; zeros at the start of a stream."""
+
+    conv1: Tensor  # (batch, 4, dense)
+    conv2: Tensor  # (batch, 2, hidden)
+    grus: tuple[Tensor, ...]  # each (1, batch, size)
+
+
+class CausalConv(nn.Module):
+    """tanh of a convolution over the last ``taps`` frames; weight (out, taps * in), oldest frame first."""
+
+    def __init__(self, n_in: int, n_out: int, taps: int) -> None:
+        super().__init__()
+        self.taps = taps
+        self.weight = nn.Parameter(torch.empty(n_out, taps * n_in))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, frames: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+        """frames (batch, n, in), history (batch, taps - 1, in) -> (batch, n, out), the next history."""
+        joined = torch.cat((history, frames), 1)
+        n = frames.shape[1]
+        stacked = torch.cat([joined[:, i : i + n] for i in range(self.taps)], 2)
+        return torch.tanh(functional.linear(stacked, self.weight, self.bias)), joined[:, n:]
+
+
+class Network(nn.Module):
+    """Features to gains, strengths and speech probability (SPEC 6.1)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dense, hidden, strength = config.dense, config.hidden, config.strength
+        self.config = config
+        self.register_buffer("mean", torch.zeros(FEATURES))
+        self.register_buffer("scale", torch.ones(FEATURES))
+        self.dense = nn.Linear(FEATURES, dense)
+        self.conv1 = CausalConv(dense, hidden, 5)
+        self.conv2 = CausalConv(hidden, hidden, 3)
+        self.gru1, self.gru2, self.gru3, self.gru_gain = (nn.GRU(hidden, hidden, batch_first=True) for _ in range(4))
+        self.gru_strength = nn.GRU(2 * hidden, strength, batch_first=True)
+        self.gains = nn.Linear(5 * hidden, BANDS)
+        self.strengths = nn.Linear(strength, BANDS)
+        self.speech = nn.Linear(5 * hidden, 1) if config.speech else None
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for name in GRU_NAMES:
+            gru = getattr(self, name)
+            nn.init.xavier_uniform_(gru.weight_ih_l0)
+            for gate in gru.weight_hh_l0.chunk(3):
+                nn.init.orthogonal_(gate)
+            nn.init.zeros_(gru.bias_ih_l0)
+            nn.init.zeros_(gru.bias_hh_l0)
+
+    def set_scaling(self, mean: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]) -> None:
+        """Network input = (feature - mean) * scale."""
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(scale))
+
+    def initial_state(self, batch: int) -> State:
+        """The state at the start of a stream."""
+        config = self.config
+        sizes = (config.hidden,) * 4 + (config.strength,)
+        return State(
+            torch.zeros(batch, self.conv1.taps - 1, config.dense),
+            torch.zeros(batch, self.conv2.taps - 1, config.hidden),
+            tuple(torch.zeros(1, batch, size) for size in sizes),
+        )
+
+    def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, Tensor | None, State]:
+        """features (batch, frames, 72) unscaled -> gains, strengths (batch, frames, 34), speech (batch, frames), state."""
+        state = state or self.initial_state(len(features))
+        x = torch.tanh(self.dense((features - self.mean) * self.scale))
+        x, conv1 = self.conv1(x, state.conv1)
+        x, conv2 = self.conv2(x, state.conv2)
+        first, h1 = self.gru1(x, state.grus[0])
+        second, h2 = self.gru2(first, state.grus[1])
+        third, h3 = self.gru3(second, state.grus[2])
+        gain, h4 = self.gru_gain(third, state.grus[3])
+        strength, h5 = self.gru_strength(torch.cat((x, third), 2), state.grus[4])
+        joined = torch.cat((x, first, second, third, gain), 2)
+        speech = torch.sigmoid(self.speech(joined)).squeeze(2) if self.speech is not None else None
+        new_state = State(conv1, conv2, (h1, h2, h3, h4, h5))
+        return torch.sigmoid(self.gains(joined)), torch.sigmoid(self.strengths(strength)), speech, new_state
+
+
+def named_tensors(network: Network) -> dict[str, npt.NDArray[np.float32]]:
+    """The tensors of the weight file, under its names and shapes: weights (out, in), biases (1, out)."""
+    tensors = {"features.mean": network.mean, "features.scale": network.scale}
+    for name in ("dense", "conv1", "conv2", "gains", "strengths") + (("speech",) if network.speech is not None else ()):
+        layer = getattr(network, name)
+        tensors |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
+    for name in GRU_NAMES:
+        gru = getattr(network, name)
+        tensors |= {f"{name}.input_weight": gru.weight_ih_l0, f"{name}.input_bias": gru.bias_ih_l0}
+        tensors |= {f"{name}.recurrent_weight": gru.weight_hh_l0, f"{name}.recurrent_bias": gru.bias_hh_l0}
+    return {name: np.atleast_2d(tensor.detach().numpy().astype(np.float32)) for name, tensor in tensors.items()}

@@ -1,0 +1,277 @@
+"""The training loop: random crops of the shards, AdamW, averaged weights, exact resume, a log that plots."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+from torch import Tensor
+
+from percepnet import _core
+from percepnet.training.config import Config, TrainConfig, config_from_json, config_json
+from percepnet.training.dataset import COLUMNS, GATED, Shards, encode, feature_scaling
+from percepnet.training.loss import total_loss, unpack
+from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
+from percepnet.training.model import Network, named_tensors
+
+Floats = npt.NDArray[np.float32]
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
+LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm", "loss", "gains", "strengths",
+              "spectral", "speech", "validation_loss", "validation_gains", "validation_strengths", "validation_spectral",
+              "validation_speech")  # fmt: skip
+
+
+@dataclass
+class Run:
+    """All that a checkpoint holds."""
+
+    config: Config
+    network: Network
+    average: Network  # exponential moving average of the weights: what is validated and exported
+    optimiser: torch.optim.AdamW
+    rng: np.random.Generator
+    step: int = 0
+    seconds: float = 0.0  # of training, over all sessions
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Linear warm-up, then a half cosine down to the end of the budget; both anew from ``restart_step``."""
+    step, budget = step - config.restart_step, config.steps - config.restart_step
+    if step < 0:
+        raise ValueError(f"restart_step {config.restart_step} lies ahead of step {step + config.restart_step}")
+    if step < config.warm_up:
+        return config.learning_rate * (step + 1) / config.warm_up
+    progress = min((step - config.warm_up) / max(budget - config.warm_up, 1), 1.0)
+    share = 0.5 + 0.5 * math.cos(math.pi * progress)
+    return config.learning_rate_end + (config.learning_rate - config.learning_rate_end) * share
+
+
+def average_decay(step: int, config: TrainConfig) -> float:
+    """Decay of the averaged weights, smaller in the first steps so that the start is forgotten."""
+    return min(config.ema, (1 + step) / (10 + step))
+
+
+def new_run(config: Config) -> Run:
+    """A fresh run; mean and scale of the features stay to be set."""
+    torch.manual_seed(config.train.seed)
+    network, average = Network(config.model), Network(config.model)
+    average.load_state_dict(network.state_dict())
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": config.train.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=config.train.learning_rate,
+        betas=(config.train.beta1, config.train.beta2),
+        foreach=True,
+    )
+    return Run(config, network, average, optimiser, np.random.default_rng(config.train.seed))
+
+
+def save_checkpoint(run: Run, path: Path) -> None:
+    """Written under another name, then renamed: a checkpoint is whole or absent."""
+    partial = path.with_suffix(".part")
+    contents = {
+        "config": config_json(run.config),
+        "network": run.network.state_dict(),
+        "average": run.average.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "rng": run.rng.bit_generator.state,
+        "step": run.step,
+        "seconds": run.seconds,
+    }
+    torch.save(contents, partial)
+    os.replace(partial, path)
+
+
+def load_checkpoint(path: Path, config: Config | None = None) -> Run:
+    """A run as it was; ``config`` replaces the saved one, for example to extend the budget."""
+    contents: dict[str, Any] = torch.load(path, weights_only=True)
+    run = new_run(config or config_from_json(contents["config"]))
+    run.network.load_state_dict(contents["network"])
+    run.average.load_state_dict(contents["average"])
+    run.optimiser.load_state_dict(contents["optimiser"])
+    run.rng.bit_generator.state = contents["rng"]
+    run.step, run.seconds = contents["step"], contents["seconds"]
+    return run
+
+
+def validation_rows(folder: Path, lookahead: int) -> Floats:
+    """The pairs of a folder (clean/ and noisy/) through the core: (pairs, frames, COLUMNS), padded with uncounted frames."""
+    pairs = []
+    for path in sorted((folder / "noisy").glob("*.wav")):
+        noisy, clean = (soundfile.read(folder / kind / path.name, dtype="float32")[0] for kind in ("noisy", "clean"))
+        whole = len(noisy) // _core.HOP * _core.HOP
+        pairs.append(encode(Mixture(noisy[:whole], clean[:whole], FULL_BANDWIDTH_HZ, "", 0.0), lookahead))
+    rows = np.zeros((len(pairs), max(len(p) for p in pairs), COLUMNS), dtype=np.float32)
+    rows[..., GATED] = 1
+    for row, pair in zip(rows, pairs, strict=True):
+        row[: len(pair)] = pair
+    return rows
+
+
+def validate(run: Run, rows: Floats) -> dict[str, float]:
+    """Losses of the averaged network on whole recordings."""
+    with torch.no_grad():
+        targets = unpack(torch.from_numpy(rows), torch.ones(rows.shape[:2]))
+        gains, strengths, speech, _ = run.average(targets.features)
+        total, parts = total_loss(gains, strengths, speech, targets, run.config.loss)
+    return {"validation_loss": float(total)} | {f"validation_{name}": float(part) for name, part in parts.items()}
+
+
+def counted_frames(rng: np.random.Generator, config: TrainConfig) -> Tensor:
+    """(batch, frames): 0 in the burn-in of those sequences that have one."""
+    counted = np.ones((config.batch, config.frames), dtype=np.float32)
+    counted[rng.random(config.batch) < config.burn_in_share, : config.burn_in] = 0
+    return torch.from_numpy(counted)
+
+
+def train_step(run: Run, rows: Floats) -> dict[str, float]:
+    """One update from a batch of (batch, frames, COLUMNS)."""
+    config = run.config.train
+    rate = learning_rate(run.step, config)
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate
+    targets = unpack(torch.from_numpy(rows), counted_frames(run.rng, config))
+    gains, strengths, speech, _ = run.network(targets.features)
+    total, parts = total_loss(gains, strengths, speech, targets, run.config.loss)
+    run.optimiser.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.clip)
+    run.optimiser.step()
+    decay = average_decay(run.step - config.restart_step, config)
+    with torch.no_grad():
+        torch._foreach_lerp_(list(run.average.parameters()), list(run.network.parameters()), 1 - decay)
+    run.step += 1
+    values = {"loss": total, "gradient_norm": norm} | parts
+    return {"learning_rate": rate} | {name: float(value.detach()) for name, value in values.items()}
+
+
+class Log:
+    """A CSV file with one row every few steps; a resumed run drops the rows that its checkpoint does not know."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        rows: list[dict[str, str]] = []
+        if path.exists():
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - lives as long as the run
+        self._writer = csv.DictWriter(self._file, LOG_FIELDS, restval="")
+        self._writer.writeheader()
+        self._writer.writerows(rows)
+
+    def write(self, row: dict[str, float]) -> None:
+        self._writer.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
+    """The shards of the folder, as soon as there are ``min_shards`` of them."""
+    shards = Shards(Path(config.dataset.folder), config.train.frames)
+    while len(shards) < config.train.min_shards:
+        report(f"waiting for shards: {len(shards)} of {config.train.min_shards}")
+        time.sleep(10)
+        shards.refresh()
+    return shards
+
+
+def start(config: Config, shards: Shards) -> Run:
+    """The run of the folder's checkpoint, or a new one."""
+    path = Path(config.train.folder) / CHECKPOINT
+    if path.exists():
+        return load_checkpoint(path, config)
+    run = new_run(config)
+    mean, scale = feature_scaling(shards.mixtures(config.train.scaling_mixtures))
+    run.network.set_scaling(mean, scale)
+    run.average.set_scaling(mean, scale)
+    return run
+
+
+def train(config: Config, report: Callable[[str], None] = print) -> Run:
+    """Trains until the budget is spent, going on from the checkpoint in the folder if there is one.
+
+    With ``watch_shards`` off, equal seeds and shards give equal weights, bit for bit, interrupted or not.
+    """
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    folder = Path(config.train.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = wait_for_shards(config, report)
+    run = start(config, shards)
+    (folder / "config.json").write_text(config_json(config), encoding="utf-8")
+    held = validation_rows(Path(config.train.validation), config.dataset.lookahead) if config.train.validation else None
+    log = Log(folder / LOG, run.step)
+    report(f"step {run.step} of {config.train.steps}, {shards.hours():.1f} h of shards, {count_weights(run.network)} weights")
+    try:
+        _loop(run, shards, held, log, report)
+    finally:
+        log.close()
+    save_checkpoint(run, folder / CHECKPOINT)
+    return run
+
+
+def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Callable[[str], None]) -> None:
+    config = run.config.train
+    path = Path(config.folder) / CHECKPOINT
+    sums: dict[str, float] = {}
+    started, seconds = time.perf_counter(), run.seconds
+    while run.step < config.steps:
+        values = train_step(run, shards.batch(run.rng, config.batch))
+        run.seconds = seconds + time.perf_counter() - started
+        if not math.isfinite(values["loss"]):
+            raise FloatingPointError(f"the loss of step {run.step} is {values['loss']}")
+        sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
+        validating = held is not None and (run.step % config.validation_steps == 0 or run.step == config.steps)
+        if run.step % config.log_steps == 0 or validating:
+            since = (run.step - 1) % config.log_steps + 1
+            row: dict[str, float] = {name: value / since for name, value in sums.items()}
+            hours = run.step * config.batch * config.frames / 360000
+            row |= {"step": run.step, "seconds": run.seconds, "audio_hours": hours, "shard_hours": shards.hours()}
+            if validating and held is not None:
+                row |= validate(run, held)
+            log.write(row)
+            report("  ".join(f"{name} {value:.5g}" for name, value in row.items()))
+            sums = {}
+            if config.watch_shards:
+                shards.refresh()
+        if run.step % config.checkpoint_steps == 0:
+            save_checkpoint(run, path)
+
+
+def count_weights(network: Network) -> int:
+    """Weights and biases that are trained."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def plot(log: Path, image: Path) -> None:
+    """Losses over steps, trained and validated, as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with open(log, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figure, axes = pyplot.subplots(1, 4, figsize=(16, 4))
+    for axis, name in zip(axes, ("loss", "gains", "strengths", "spectral"), strict=True):
+        for column, style in ((name, "-"), (f"validation_{name}", "o-")):
+            points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
+            axis.plot(*zip(*points, strict=True), style, label=column) if points else None
+        axis.set(xlabel="step", title=name, yscale="log")
+        axis.legend()
+    figure.tight_layout()
+    figure.savefig(image)
+    pyplot.close(figure)

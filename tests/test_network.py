@@ -1,0 +1,123 @@
+"""Network: core == reference step by step; weight files that are damaged are refused."""
+
+from __future__ import annotations
+
+import pathlib
+import zlib
+
+import conftest
+import numpy as np
+import pytest
+from reference.network import Network
+
+from percepnet import _core
+from percepnet.errors import ModelError
+from percepnet.training.export import write_weights
+
+
+def random_features(n: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(0, 1, (n, 72)).astype(np.float32)
+    features[:, :34] = features[:, :34] * 20 - 15
+    return features
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_equals_reference_step_by_step(seed: int) -> None:
+    tensors, features = conftest.random_tensors(seed), random_features(200, seed)
+    handle = _core.ModelHandle(write_weights(tensors, 2, {}))
+
+    gains, strengths, speech = _core.network_run(handle, features)
+
+    reference = Network(tensors)
+    expected = [reference.step(row.astype(np.float64)) for row in features]
+    np.testing.assert_allclose(gains, [g for g, _, _ in expected], atol=1e-5)  # float32 sums of up to 160 terms, 200 steps
+    np.testing.assert_allclose(strengths, [r for _, r, _ in expected], atol=1e-5)
+    np.testing.assert_allclose(np.asarray(speech), [s for _, _, s in expected], atol=1e-5)
+
+
+def test_outputs_depend_on_past_inputs_only() -> None:
+    handle = _core.ModelHandle(write_weights(conftest.random_tensors(), 2, {}))
+    features = random_features(60)
+    changed = features.copy()
+    changed[40:] += 1
+
+    first, second = _core.network_run(handle, features), _core.network_run(handle, changed)
+
+    assert np.array_equal(first[0][:40], second[0][:40])
+    assert not np.array_equal(first[0][40], second[0][40])
+
+
+def test_speech_head_is_optional() -> None:
+    with_head, without = conftest.random_tensors(), conftest.random_tensors(speech=False)
+
+    handles = [_core.ModelHandle(write_weights(tensors, 2, {})) for tensors in (with_head, without)]
+
+    assert [handle.has_speech for handle in handles] == [True, False]
+    assert _core.network_run(handles[1], random_features(3))[2] is None
+
+
+def test_model_knows_its_facts(model_paths: list[pathlib.Path]) -> None:
+    handles = [_core.ModelHandle(path.read_bytes()) for path in model_paths]
+
+    assert [handle.lookahead for handle in handles] == [0, 1, 2, 3]
+    n_weights = sum(v.size for name, v in conftest.random_tensors().items() if not name.startswith("features."))
+    assert handles[2].n_weights == n_weights
+
+
+def damaged(contents: bytes, offset: int, patch: bytes, checksum: bool = True) -> bytes:
+    """`contents` with bytes replaced; the checksum made right again, so that the damage itself must be seen."""
+    changed = bytearray(contents)
+    changed[offset : offset + len(patch)] = patch
+    if checksum:
+        changed[12:16] = zlib.crc32(bytes(changed[16:])).to_bytes(4, "little")
+    return bytes(changed)
+
+
+def table_offset(contents: bytes, name: str) -> int:
+    """Offset of a tensor's entry."""
+    return contents.index(name.encode() + b"\0", 256)
+
+
+REFUSED = {
+    "magic": lambda c: damaged(c, 0, b"RNNOISE!"),
+    "version": lambda c: damaged(c, 8, (2).to_bytes(4, "little")),
+    "truncated": lambda c: c[:-1],
+    "too long": lambda c: c + b"\0",
+    "header only": lambda c: c[:200],
+    "empty": lambda c: b"",
+    "bit flip": lambda c: damaged(c, len(c) - 5, bytes([c[-5] ^ 1]), checksum=False),
+    "lookahead": lambda c: damaged(c, 24, (4).to_bytes(4, "little")),
+    "features": lambda c: damaged(c, 28, (70).to_bytes(4, "little")),
+    "bands": lambda c: damaged(c, 56, (32).to_bytes(4, "little")),
+    "band centres": lambda c: damaged(c, 64, (3).to_bytes(4, "little")),
+    "missing tensor": lambda c: damaged(c, table_offset(c, "gru2.input_weight"), b"GRU2"),
+    "int8 tensor": lambda c: damaged(c, table_offset(c, "conv1.weight") + 40, (1).to_bytes(4, "little")),
+    "sparse tensor": lambda c: damaged(c, table_offset(c, "conv1.weight") + 44, (1).to_bytes(4, "little")),
+    "wrong shape": lambda c: damaged(c, table_offset(c, "conv2.weight") + 52, (7).to_bytes(4, "little")),
+    "values outside": lambda c: damaged(c, table_offset(c, "conv2.weight") + 56, (1 << 40).to_bytes(8, "little")),
+    "huge count": lambda c: damaged(c, 36, (0xFFFFFFFF).to_bytes(4, "little")),
+    "card outside": lambda c: damaged(c, 48, (1 << 40).to_bytes(8, "little")),
+}
+
+
+@pytest.mark.parametrize("damage", REFUSED)
+def test_damaged_file_is_refused(damage: str, model_paths: list[pathlib.Path]) -> None:
+    contents = model_paths[2].read_bytes()
+
+    with pytest.raises(ModelError):
+        _core.ModelHandle(REFUSED[damage](contents))
+
+
+def test_every_truncation_is_refused(model_paths: list[pathlib.Path]) -> None:
+    contents = model_paths[2].read_bytes()
+
+    for size in range(0, len(contents), 997):
+        with pytest.raises(ModelError):
+            _core.ModelHandle(contents[:size])
+
+
+def test_unknown_tensor_is_ignored() -> None:
+    tensors = conftest.random_tensors() | {"later.weight": np.zeros((2, 3), np.float32)}
+
+    assert _core.ModelHandle(write_weights(tensors, 2, {})).lookahead == 2
