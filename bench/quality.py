@@ -72,7 +72,8 @@ class Oracle:
         n_hops = -(-noisy.size // _core.HOP) + 2 * lookahead + 1  # flush feeds lookahead + 1 hops of silence
         padding = (0, n_hops * _core.HOP - noisy.size)
         analysis = _core.analyze(np.pad(noisy, padding), np.pad(clean, padding), lookahead)
-        assert analysis.gains is not None and analysis.strengths is not None and analysis.statistics is not None
+        if analysis.gains is None or analysis.strengths is None or analysis.statistics is None:
+            raise TypeError("an analysis with a clean twin has oracles")
         noisy_energy = analysis.statistics[:, _core.STATISTICS.index("E_Y")]
         clean_energy = analysis.statistics[:, _core.STATISTICS.index("E_X")]
         ratio = np.sqrt(np.clip(clean_energy / np.maximum(noisy_energy, 1e-30), 0, 1))
@@ -105,16 +106,13 @@ def enhance(noisy: Array, system: System, model: percepnet.Model, oracle: Oracle
 def score_pair(folder: Path, row: Row, names: list[str], model: str, with_dnsmos: bool) -> list[Result]:
     """Scores of one pair under every system."""
     clean, noisy = (read(folder / kind / row["file"]) for kind in ("clean", "noisy"))
-    results = []
-    for name in names:
-        system = SYSTEMS[name]
-        enhanced = noisy
-        if system:
-            loaded = percepnet.load_model(model)
-            enhanced = enhance(noisy, system, loaded, Oracle(noisy, clean, loaded.lookahead))
-        scores = metrics.score(clean, enhanced, _core.SAMPLE_RATE, with_dnsmos)
-        results.append({**row, "system": name, **scores})
-    return results
+    outputs = {"noisy": noisy}
+    if any(SYSTEMS[name] for name in names):
+        loaded = percepnet.load_model(model)
+        oracle = Oracle(noisy, clean, loaded.lookahead)
+        outputs |= {name: enhance(noisy, system, loaded, oracle) for name in names if (system := SYSTEMS[name])}
+    scores = {name: metrics.score(clean, outputs[name], _core.SAMPLE_RATE, with_dnsmos) for name in names}
+    return [{**row, "system": name, **scores[name]} for name in names]
 
 
 def read(path: Path) -> Array:
@@ -162,7 +160,7 @@ def mean(results: list[Result], column: str) -> str:
     factor, digits = (COLUMNS | OPINION_COLUMNS)[column]
     values = [result[column] for result in results]
     average = factor * np.mean(values) if values else np.nan
-    return f"{average:.{digits}f}" if np.isfinite(average) else "–"
+    return f"{average:.{digits}f}" if np.isfinite(average) else "-"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -233,7 +231,7 @@ def main() -> None:
     """Scores and prints."""
     arguments = parse()
     names = arguments.systems.split(",")
-    with open(arguments.pairs / "pairs.csv", newline="") as file:
+    with (arguments.pairs / "pairs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     if arguments.noisy_only_first is not None:
         rows = [row for row in rows if row["kind"] == "noisy"][: arguments.noisy_only_first]

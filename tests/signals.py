@@ -75,8 +75,8 @@ def voiced(f0_hz: Array, vowel: str = "a", level_db: float = -26.0) -> Array:
 
 
 def pulse_train(period: float, duration_s: float, level_db: float = -26.0) -> Array:
-    """Band-limited pulses every `period` samples (may be fractional): equal harmonics to 16 kHz."""
-    n = np.arange(round(duration_s * RATE))
+    """Band-limited pulses every `period` samples (may be fractional), the first after half a period: harmonics to 16 kHz."""
+    n = np.arange(round(duration_s * RATE)) + period / 2
     harmonics = np.arange(1, int(period * 16000 / RATE) + 1)
     return at_level(np.sum(np.cos(2 * np.pi * harmonics[:, None] * n / period), axis=0), level_db)
 

@@ -86,15 +86,6 @@ def test_round_trip_takes_at_most_5_ms(rate: int) -> None:
     assert 0 < there_s + back_s <= 0.005
 
 
-def test_48_khz_is_untouched() -> None:
-    samples = signals.noise(0.1).astype(np.float32)
-
-    got, delay_s = _core.stage_resample(48000, 48000, samples)
-
-    assert delay_s == 0
-    assert np.array_equal(got, samples[: got.size])
-
-
 def test_content_above_24_khz_is_dropped() -> None:
     got, _ = interior(96000, 48000, signals.tone(35000.0, 0.25, 0.5, 96000))
 

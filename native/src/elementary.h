@@ -19,12 +19,13 @@ inline std::int32_t to_bits(float x) noexcept {
   return bits;
 }
 
-// Relative error below 2e-7 for x in -87..88, where it saturates.
+// Relative error below 2e-7 for x in -87..87, where it saturates: the result and its inverse stay normal numbers. NaN
+// counts as the lower end.
 inline float exp(float x) noexcept {
   constexpr float LOG2_E = 1.44269504f, LN2_HIGH = 0.693359375f, LN2_LOW = -2.12194440e-4f;
   constexpr float ROUND = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
-  x = x < -87.0f ? -87.0f : x;
-  x = x > 88.0f ? 88.0f : x;
+  x = x > -87.0f ? x : -87.0f;
+  x = x < 87.0f ? x : 87.0f;
   const float k = (x * LOG2_E + ROUND) - ROUND;
   const float r = (x - k * LN2_HIGH) - k * LN2_LOW;
   float p = 1.0f / 720.0f;

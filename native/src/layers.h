@@ -22,8 +22,8 @@ class Affine {
   int columns() const noexcept { return columns_; }
 
  private:
-  // A block of rows is computed at once, an output per vector lane: 8 vectors of 4 lanes hide the latency of addition on
-  // SSE2 and NEON. A block is stored as its biases, then one column after another; rows beyond the last are zeros.
+  // A block of rows is computed at once, an output per vector lane: 8 vectors of 4 lanes hide the latency of addition
+  // on SSE2 and NEON. A block is stored as its biases, then column after column; rows beyond the last are zeros.
   static constexpr int BLOCK = 32;
   struct alignas(64) Column {
     float values[BLOCK];

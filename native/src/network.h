@@ -1,6 +1,7 @@
-// Features -> gains, strengths, speech probability. Names the layers (docs/weight-file.md, SPEC 6.1) and owns their state.
+// Features -> gains, strengths, speech probability: names the layers, owns their state (SPEC 6.1).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

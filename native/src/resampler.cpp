@@ -22,8 +22,8 @@ constexpr std::size_t ROOM_MIN = 512;  // samples between two moves of the histo
 // Ticks per sample at `rate`, where the other side has `other_rate`.
 int period(int rate, int other_rate) noexcept { return other_rate / std::gcd(rate, other_rate); }
 
-// window = I0(beta sqrt(u)), unscaled. Its series, sum_k (beta^2 u / 4)^k / (k!)^2, is a polynomial in u: Horner,
-// over many values at once because a kernel may have millions.
+// window = I0(beta sqrt(u)), unscaled. The series sum_k (beta^2 u / 4)^k / (k!)^2 is a polynomial in u, evaluated for
+// many values at once because a kernel may have millions.
 void kaiser(const std::vector<double>& u, std::vector<double>& window) noexcept {
   std::fill(window.begin(), window.end(), 1.0);
   for (int k = BESSEL_TERMS; k > 0; --k) {
@@ -70,8 +70,8 @@ Resampler::Kernel::Kernel(int in_rate, int out_rate)
     double sum = 0.0;
     for (std::size_t j = 0; j < n_used; ++j) {
       const double t = ticks(j);
-      const double sinc = (sine * step_cosine[j] + cosine * step_sine[j]) / t;  // sine of the sum of two angles
-      tap[j] *= t == 0.0 ? TWO_PI * turns_per_tick : sinc;
+      const double sine_t = sine * step_cosine[j] + cosine * step_sine[j];  // of the sum of two angles
+      tap[j] *= t == 0.0 ? TWO_PI * turns_per_tick : sine_t / t;
       if (u[j] <= 0.0) tap[j] = 0.0;  // at half or beyond
       sum += tap[j];
     }

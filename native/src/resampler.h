@@ -1,6 +1,5 @@
-// Any sample rate <-> 48 kHz: streaming, linear phase, rational ratio (SPEC 1.5). A polyphase FIR, a Kaiser-windowed sinc.
-// With `lower` the lower of the two rates: flat within 0.1 dB to 0.43 lower; images and aliases, that is everything from
-// 0.5 lower on, at least 70 dB down.
+// Any sample rate <-> 48 kHz: streaming, linear phase, rational ratio (SPEC 1.5): a Kaiser-windowed sinc in phases.
+// Flat within 0.03 dB to 0.43 of the lower rate; from 0.5 of it on, images and aliases are 75 dB down.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +9,14 @@
 
 namespace percepnet {
 
-// Time is counted in ticks of 1 / lcm(in_rate, out_rate) seconds, in which both sample periods are whole numbers: delays
-// are exact and nothing drifts. One object serves one channel; copies have their own state and share the coefficients.
+// Time is counted in ticks of 1 / lcm(in_rate, out_rate) seconds, in which both sample periods are whole numbers: so
+// delays are exact and nothing drifts. One object serves one channel; copies share the coefficients, not the state.
 class Resampler {
  public:
   static constexpr int HALF = 32;  // half the kernel's length, samples at the lower rate
 
-  // Output sample m stands at input time m / out_rate - delay(), where delay() is HALF / lower + extra_delay ticks.
-  // Allocates; throws nothing but std::bad_alloc. extra_delay >= 0.
+  // Output sample m stands at input time m / out_rate - delay_s(): HALF samples at the lower rate, and extra_delay.
+  // extra_delay >= 0. Allocates; throws nothing but std::bad_alloc.
   Resampler(int in_rate, int out_rate, std::int64_t extra_delay = 0);
 
   // Feeds n samples and writes all that are due: output m comes as soon as m / out_rate < (samples fed) / in_rate. So
@@ -30,7 +29,7 @@ class Resampler {
   std::size_t bytes() const noexcept { return sizeof *this + history_.size() * sizeof(float); }
 
  private:
-  // The coefficients of every phase: the ticks from the newest input that an output's kernel reaches to its end.
+  // One row of coefficients per phase: how many ticks the newest input lies before the end of an output's kernel.
   struct Kernel {
     Kernel(int in_rate, int out_rate);
     int in_period, out_period;  // ticks
@@ -48,11 +47,10 @@ class Resampler {
   std::int64_t next_ = 0;
 };
 
-// For a stream at sample_rate whose hops are enhanced at 48 kHz with a delay of lookahead + 1 hops: the extra_delay that
-// the resampler from 48 kHz needs so that the whole chain delays by `chain_latency` samples of the caller, exactly.
-// sample_rate is not 48000.
-std::int64_t output_delay(int sample_rate, int lookahead) noexcept;
-// Samples at sample_rate, resamplers included. At 48 kHz there are none.
+// Delay of a stream at sample_rate that goes to 48 kHz, through lookahead + 1 hops and back: a whole number of samples
+// at sample_rate. At 48 kHz there are no resamplers.
 std::int64_t chain_latency(int sample_rate, int lookahead) noexcept;
+// The extra_delay of the way back, Resampler(SAMPLE_RATE, sample_rate, ...), that makes chain_latency exact.
+std::int64_t output_delay(int sample_rate, int lookahead) noexcept;
 
 }  // namespace percepnet

@@ -72,10 +72,11 @@ std::string_view read_name(const unsigned char* field) noexcept {
   return {reinterpret_cast<const char*>(field), length};
 }
 
-bool all_finite(const unsigned char* values, std::size_t size) noexcept {
-  constexpr std::uint32_t EXPONENT = 0x7f800000u;  // all ones: infinity or not a number
+// Finite, and below 2^40, where no trained weight lies: then no sum in a layer can overflow, and none becomes NaN.
+bool all_sane(const unsigned char* values, std::size_t size) noexcept {
+  constexpr std::uint32_t MAGNITUDE = 0x7fffffffu, LIMIT = (127u + 40u) << 23;
   for (std::size_t i = 0; i < size; i += 4) {
-    if ((read_u32(values + i) & EXPONENT) == EXPONENT) return false;
+    if ((read_u32(values + i) & MAGNITUDE) >= LIMIT) return false;
   }
   return true;
 }
@@ -135,7 +136,7 @@ int Weights::read_tensors(const unsigned char* file, std::size_t size) {
     const std::uint32_t rows = read_u32(entry + 48), columns = read_u32(entry + 52);
     if (rows - 1 >= DIMENSION_MAX || columns - 1 >= DIMENSION_MAX) return PERCEPNET_ERROR_TENSORS;
     if (n_bytes != std::uint64_t{4} * rows * columns) return PERCEPNET_ERROR_TENSORS;
-    if (!all_finite(file + offset, static_cast<std::size_t>(n_bytes))) return PERCEPNET_ERROR_TENSORS;
+    if (!all_sane(file + offset, static_cast<std::size_t>(n_bytes))) return PERCEPNET_ERROR_TENSORS;
     tensors_.emplace_back(name, static_cast<int>(rows), static_cast<int>(columns), file + offset);
   }
   return PERCEPNET_OK;

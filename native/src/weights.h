@@ -7,7 +7,7 @@
 
 namespace percepnet {
 
-// A matrix inside the file: float32, dense, row-major; all values are finite.
+// A matrix inside the file: float32, dense, row-major; all values are finite, of magnitude below 2^40.
 class Tensor {
  public:
   Tensor(std::string_view name, int rows, int columns, const unsigned char* bytes) noexcept

@@ -31,6 +31,13 @@ _SHORTENED: Final = re.compile(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: 
 _UNKNOWN_SIZES: Final = (range(2**31 - 2**16, 2**31), range(2**32 - 2**16, 2**32))
 
 
+class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is never sought in: soundfile seeks after every block, and at each seek MP3 and Opus decoders click."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 class AudioReader:
     """An audio file, read from its start to its end.
 
@@ -47,7 +54,7 @@ class AudioReader:
         if empty:
             raise AudioFormatError("the file is empty")
         try:
-            self._file = soundfile.SoundFile(path)
+            self._file = _SequentialFile(path)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats by their suffix
             raise AudioFormatError(f"not an audio file that can be read ({_reason(error)})") from error
         self.path = path
@@ -144,7 +151,7 @@ class AudioWriter:
         except OSError as error:
             raise PercepNetError(f"cannot write {path}: {error.strerror}") from error
         try:
-            self._file = soundfile.SoundFile(
+            self._file = _SequentialFile(
                 self._sink, "w", like.sample_rate, like.channels, subtype=subtype, endian=endian, format=file_format
             )
             for key, value in like.metadata.items():

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import SAMPLE_RATE, Array
 
-POLE = 1 - 2 * np.pi * 5 / SAMPLE_RATE
+POLE = np.exp(-2 * np.pi * 5 / SAMPLE_RATE)
 
 
 def apply(samples: Array) -> Array:

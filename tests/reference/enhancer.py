@@ -59,7 +59,8 @@ def enhance(
     post_filter: bool = True,
     attenuation_limit_db: float = np.inf,
 ) -> Result:
-    """Enhances whole hops. `track` replaces the pitch found here, `imposed_*` (frames, 34) the network's outputs."""
+    """Enhances whole hops. `track` replaces the pitch found here, `imposed_*` (frames, 34) the network's outputs,
+    unguarded."""
     frames = analyse(samples, lookahead, track)
     dry = 10 ** (-attenuation_limit_db / 20)
     state = State()
@@ -72,11 +73,11 @@ def enhance(
         else:
             state.silent_hops = 0
             frame_gains, strengths, _ = network.step(frames.features[j])
-            frame_gains = frame_gains if imposed_gains is None else imposed_gains[j]
-            strengths = strengths if imposed_strengths is None else imposed_strengths[j]
             state.gains = frame_gains
         strengths = np.zeros(BANDS) if frames.track.correlation[j] < VOICING_MIN else strengths
         strengths = guard(strengths, energy, bands.energy(comb))
+        frame_gains = frame_gains if imposed_gains is None else imposed_gains[j]
+        strengths = strengths if imposed_strengths is None else imposed_strengths[j]
         applied = sharpen(frame_gains, energy, state) if post_filter else frame_gains
         wet = gains.scale(gains.mix(spectrum, comb, strengths), energy, applied)
         out.append(dry * spectrum + (1 - dry) * wet)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from . import HOP, Array, Spectrum, analysis, bands, comb, dc_blocker, features, pitch, window_at
 
-GATE_MEAN_SQUARE = 10 ** (-95 / 10)  # of the samples of a window
+GATE_ENERGY = 10 ** (-95 / 10) * HOP * (bands.LAST_BIN + 1)  # of all bands: white noise at -95 dBFS
 
 
 @dataclass
@@ -47,7 +47,7 @@ def analyse(samples: Array, lookahead: int, track: pitch.Track | None = None) ->
         )
         for j in range(n)
     ]
-    quiet = np.array([np.mean(window_at(signal, t) ** 2) < GATE_MEAN_SQUARE for t in range(n + lookahead)])
+    quiet = bands.energy(spectrum).sum(axis=1) < GATE_ENERGY
     gated = np.array([bool(np.all(quiet[j : j + lookahead + 1])) for j in range(n)])
     noise_gain = np.array([noise_gain for _, noise_gain, _ in combs])
     return Frames(

@@ -51,7 +51,7 @@ def prediction(window: Array) -> Array:
 
 
 def residual(low: Array) -> Array:
-    """Prediction error of the 16 kHz signal, hop by hop with the coefficients of the window that ends with the hop."""
+    """Prediction error of the 16 kHz signal, hop by hop with the LPC of the window that ends with the hop; de-emphasised."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(LOW_WINDOW) + 0.5) / LOW_WINDOW)
     padded = np.concatenate([np.zeros(LOW_WINDOW), low])
     error = np.zeros(low.size)
@@ -60,7 +60,9 @@ def residual(low: Array) -> Array:
         a = prediction(hann * padded[end - LOW_WINDOW : end])
         memory = padded[end - LOW_HOP - LPC_ORDER : end]
         error[t * LOW_HOP : (t + 1) * LOW_HOP] = np.convolve(memory, a, "valid")
-    return error + SMOOTHING * np.concatenate([[0.0], error[:-1]])
+    for n in range(1, low.size):
+        error[n] += SMOOTHING * error[n - 1]
+    return error
 
 
 def correlate(excitation: Array, t: int) -> tuple[Array, Array, float]:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from percepnet import _core
 from percepnet._core import BANDS, FEATURES
+from percepnet.training.bands import band_mask
 from percepnet.training.config import Config
-from percepnet.training.corpus import Corpus, build_cache, read_set_aside, read_sources, training_sources
-from percepnet.training.corpus import INDEX_FILE
+from percepnet.training.corpus import INDEX_FILE, Corpus, build_cache, read_set_aside, read_sources, training_sources
 from percepnet.training.mixing import Mixer, Mixture
 from percepnet.training.rooms import build_bank, load_bank
 
@@ -26,8 +26,6 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
 ENERGY_FLOOR = 1e-9  # SPEC 1.1
-BAND_CENTRES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 21, 24, 28, 32, 36, 41, 47, 53, 60, 68, 77, 87, 98, 110, 124, 140, 157, 176, 198, 223, 251, 282, 317, 356, 400)  # fmt: skip
-BIN_HZ = 50.0
 SPEECH_RANGE_DB = 35.0  # frames this close to the mixture's loud ones count as speech
 
 # columns of a shard
@@ -42,13 +40,6 @@ COLUMNS = GATED + 1
 
 # rows of the core's statistics: E_Y, E_P, <Y,P>, E_X, <Y,X>, <P,X>
 _ENERGIES, _PRODUCTS, _PAIRS = (0, 1, 3), (2, 4, 5), ((0, 1), (0, 3), (1, 3))
-
-
-def band_mask(bandwidth_hz: float) -> npt.NDArray[np.bool_]:
-    """(BANDS,) true where most of a band lies below ``bandwidth_hz``."""
-    centres = np.array(BAND_CENTRES)
-    upper = np.append((centres[:-1] + centres[1:]) / 2, (centres[-2] + centres[-1]) / 2)
-    return np.asarray(upper * BIN_HZ <= bandwidth_hz)
 
 
 def speech_label(clean_energy: Floats, has_speech: bool) -> npt.NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from percepnet.training.config import Config, TrainConfig, config_from_json, con
 from percepnet.training.dataset import COLUMNS, GATED, Shards, encode, feature_scaling
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
-from percepnet.training.model import Network, named_tensors
+from percepnet.training.model import Network
 
 Floats = npt.NDArray[np.float32]
 

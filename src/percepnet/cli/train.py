@@ -1,0 +1,28 @@
+"""percepnet train: shards of mixtures, and a network from them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE...", help="Settings to change.")] = None,
+    shards_only: Annotated[bool, typer.Option("--shards", help="Make shards of mixtures, endlessly by default.")] = False,
+) -> None:
+    """Train a network on shards of mixtures. Make the shards first, or meanwhile, with --shards in a second process."""
+    try:
+        from percepnet.training.config import load_config
+        from percepnet.training.dataset import generate
+        from percepnet.training.train import train as run_training
+    except ImportError as error:
+        raise typer.BadParameter(f"training needs the extra `train`: pip install 'percepnet[train]' ({error})") from error
+    try:
+        settings = load_config(config, overrides or [])
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    if shards_only:
+        generate(settings, typer.echo)
+    else:
+        run_training(settings, typer.echo)

@@ -1,0 +1,144 @@
+"""Who may use whom. The tables are the architecture: a new arrow is a decision, made here."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from percepnet import _core
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "percepnet"
+NATIVE = ROOT / "native" / "src"
+
+# ---- Python: file or folder -> the package's own modules it may import ("percepnet": the public names)
+PYTHON = {
+    "errors": set(),
+    "_core": {"errors"},
+    "weights": {"_core", "errors"},
+    "enhancer": {"_core", "errors", "weights"},
+    "audio": {"_core", "errors"},
+    "metrics": {"_core", "enhancer", "audio", "errors"},
+    "training": {"_core", "audio", "weights", "metrics", "errors", "training", "percepnet"},
+    "cli": {"audio", "metrics", "errors", "percepnet"},
+    "cli/__init__": {"cli", "percepnet"},
+    "cli/train": {"audio", "metrics", "errors", "percepnet", "training"},
+    "cli/export": {"audio", "metrics", "errors", "percepnet", "training"},
+    "__init__": {"enhancer", "errors", "weights"},
+    "__main__": {"cli", "percepnet"},
+}
+HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
+
+# ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
+FREE = {"constants", "dot", "elementary", "version"}
+STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "postfilter", "resampler", "synthesis"}
+CPP = {
+    "constants": {"../include/percepnet"},
+    "dot": set(),
+    "elementary": set(),
+    "version": set(),
+    "fft": set(),
+    "history": set(),
+    "frame": {"comb", "fft"},
+    "analysis": {"fft"},
+    "bands": {"fft"},
+    "comb": {"history"},
+    "dc_blocker": set(),
+    "features": {"frame"},
+    "gains": {"frame", "bands"},
+    "pitch": {"history"},
+    "postfilter": set(),
+    "resampler": set(),
+    "synthesis": {"fft", "analysis"},  # the window is one
+    "layers": set(),
+    "weights": set(),
+    "network": {"layers", "weights"},
+    "model": {"network", "weights"},
+    "front_end": {"dc_blocker", "analysis", "bands", "pitch", "comb", "features", "frame", "history"},
+    "oracle": {"front_end", "analysis", "bands"},
+    "channel": {"front_end", "model", "gains", "postfilter", "synthesis"},
+    "enhancer": {"channel", "resampler"},
+    "c_api": {"../include/percepnet", "enhancer"},
+    "c_api_stages": {"../include/percepnet_stages", "c_api", "enhancer", "front_end", "model", "oracle", *STAGES},
+}
+
+PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
+CPP_FILES = sorted([*NATIVE.glob("*.h"), *NATIVE.glob("*.cpp")])
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of everything a Python file imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own_imports(path: Path) -> set[str]:
+    """The package's own modules among them, by the names of the table."""
+    own = set()
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "percepnet":
+            is_module = len(parts) > 1 and ((PACKAGE / parts[1]).is_dir() or (PACKAGE / f"{parts[1]}.py").exists())
+            own.add(parts[1] if is_module else "percepnet")
+    return own
+
+
+def row_for(path: Path) -> set[str]:
+    module = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    return PYTHON[module] if module in PYTHON else PYTHON[module.split("/")[0]]
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=name_of)
+def test_python_imports_follow_the_table(path: Path) -> None:
+    assert own_imports(path) <= row_for(path)
+
+
+@pytest.mark.parametrize("path", [p for p in PYTHON_FILES if "training" not in p.parts], ids=name_of)
+def test_heavy_packages_stay_in_training(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & HEAVY
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "reference").glob("*.py")), ids=name_of)
+def test_reference_shares_no_code(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imports(path)}
+
+    assert roots <= {"", "numpy", "reference", "__future__", "collections", "dataclasses", "math", "typing"}
+
+
+@pytest.mark.parametrize("path", CPP_FILES, ids=name_of)
+def test_cpp_includes_follow_the_table(path: Path) -> None:
+    included = {name.removesuffix(".h") for name in re.findall(r'#include "([^"]+)"', path.read_text(encoding="utf-8"))}
+
+    assert included <= CPP[path.stem] | FREE | {path.stem}
+
+
+@pytest.mark.parametrize("path", CPP_FILES, ids=name_of)
+def test_core_uses_no_mathematics_of_the_platform(path: Path) -> None:
+    text = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+    names = "exp2?|expm1|log(?:2|10|1p)?|pow|sin|cos|tan|sinh|cosh|tanh|atan2?|asin|acos|cbrt|hypot|fma"
+
+    assert re.findall(rf"(?:\bstd::|(?<!\w)::)(?:{names})f?\(|(?<![\w:.])(?:{names})f\(", text) == []
+
+
+@pytest.mark.parametrize("path", [*PYTHON_FILES, *CPP_FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=name_of)
+def test_no_debris(path: Path) -> None:
+    debris = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|^\s*#if [01]\b", re.MULTILINE)
+
+    assert not debris.findall(path.read_text(encoding="utf-8"))
+
+
+def test_python_constants_are_those_of_the_header() -> None:
+    header = (ROOT / "native" / "include" / "percepnet.h").read_text(encoding="utf-8").split("typedef")[0]
+    constants = {name: int(value) for name, value in re.findall(r"PERCEPNET_([A-Z_]+) = (\d+)", header)}
+
+    assert constants == {name: getattr(_core, name) for name in constants}
