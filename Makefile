@@ -2,6 +2,7 @@
 PYTHON3 ?= python3
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
+MAKEFLAGS += --no-print-directory
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 ifeq ($(shell uname),Darwin)
@@ -22,7 +23,7 @@ $(VENV)/percepnet-ready: pyproject.toml
 
 # The core, placed beside the Python files; incremental.
 build:
-	@test -f build/core/CMakeCache.txt || cmake -S . -B build/core -DCMAKE_BUILD_TYPE=Release
+	@cmake -S . -B build/core -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
 	@cmake --build build/core --parallel 2
 	@cmp -s build/core/$(LIBRARY) src/percepnet/$(LIBRARY) || \
 	  { cp build/core/$(LIBRARY) src/percepnet/$(LIBRARY).new && mv src/percepnet/$(LIBRARY).new src/percepnet/$(LIBRARY); }
@@ -38,7 +39,7 @@ test: build
 	$(PYTHON) -m pytest
 
 check: setup
-	$(MAKE) --no-print-directory lint types test
+	$(MAKE) lint types test
 
 bench: build
 	$(PYTHON) bench/hop.py

@@ -13,10 +13,7 @@ import soundfile
 SAMPLE_RATE = 48000
 SNR_DB = 6.0
 LEVEL_DB = -24.0  # of the speech where it is active, re full scale
-TEXT = (
-    "This voice was made by a machine, and so was the noise. "
-    "After cleaning, only the voice should be left."
-)
+TEXT = "This voice was made by a machine, and so was the noise. After cleaning, only the voice should be left."
 
 
 def speech() -> np.ndarray:

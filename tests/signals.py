@@ -90,7 +90,9 @@ def speech_like(duration_s: float, seed: int = 0, level_db: float = -26.0) -> Ar
         kind = rng.choice(["vowel", "vowel", "vowel", "hiss", "pause"])
         if kind == "vowel":
             start_hz = float(rng.uniform(90, 300))
-            piece = voiced(glide(start_hz, start_hz * float(rng.uniform(0.8, 1.25)), length_s, 0.01), str(rng.choice(list("aiueo"))))
+            piece = voiced(
+                glide(start_hz, start_hz * float(rng.uniform(0.8, 1.25)), length_s, 0.01), str(rng.choice(list("aiueo")))
+            )
         elif kind == "hiss":
             piece = np.diff(noise(length_s, -35, seed=int(rng.integers(1 << 30))), prepend=0.0)
         else:

@@ -1,10 +1,10 @@
 """Analysis: core == reference; the window's power complement; a tone is where it belongs."""
 
 import numpy as np
-import signals
-from reference import HOP, WINDOW, analysis
 
+import signals
 from percepnet import _core
+from reference import HOP, WINDOW, analysis
 
 
 def test_equals_reference() -> None:

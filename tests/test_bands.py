@@ -1,9 +1,9 @@
 """Bands: core == reference; the centres follow the ERB formula; weights sum to one."""
 
 import numpy as np
-from reference import BANDS, BINS, bands
 
 from percepnet import _core
+from reference import BANDS, BINS, bands
 
 
 def random_spectrum(seed: int) -> np.ndarray:

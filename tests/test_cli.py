@@ -58,7 +58,7 @@ def enhance(*arguments: object) -> Any:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder))
+    return sorted(path.name for path in folder.iterdir())
 
 
 # ---- results -------------------------------------------------------------------------------------------------------
@@ -309,13 +309,14 @@ def test_progress_bar_is_for_terminals(noisy: Path, weights: str) -> None:
 
 
 def test_version_is_fast() -> None:
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
+    times_s = []
+    for _ in range(5):  # processor time: the machine may be busy
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         result = run("--version")
-        times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
-    assert (result.stdout, min(times) < 0.15) == (f"percepnet {percepnet.__version__}\n", True)
+    assert (result.stdout, min(times_s) < 0.15) == (f"percepnet {percepnet.__version__}\n", True)
 
 
 def test_version_beside_other_options() -> None:
@@ -337,8 +338,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, weights: str) -> Non
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     peaks_kb = []
-    for length_s in (10.0, 600.0):
-        source = make(tmp_path / f"{length_s}.wav", length_s)
+    for length_s in (2.0, 150.0):  # at 192 kHz: as many samples as 8 s and 10 min at 48 kHz
+        source = make(tmp_path / f"{length_s}.wav", length_s, sample_rate=192000)
         arguments = [sys.executable, "-c", code, "enhance", str(source), "-m", weights]
         result = subprocess.run(arguments, env=environment(), capture_output=True, text=True, check=True)
         peaks_kb.append(int(result.stdout))

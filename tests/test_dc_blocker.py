@@ -1,10 +1,10 @@
 """DC blocker: core == reference, and its law: -3 dB at 5 Hz, no click from an offset."""
 
 import numpy as np
-import signals
-from reference import dc_blocker
 
+import signals
 from percepnet import _core
+from reference import dc_blocker
 
 
 def test_equals_reference() -> None:

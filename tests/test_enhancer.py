@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import pathlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import signals
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import percepnet
+import signals
 
 RATES = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 192000]
 Chunk = npt.NDArray[np.float32]
 
 
-def recording(sample_rate: int = 48000, duration_s: float = 0.4, seed: int = 0) -> Chunk:
+@functools.cache
+def recording(sample_rate: int = 48000, duration_s: float = 0.2, seed: int = 0) -> Chunk:
     """Speech-like signal in noise, at any rate by taking every n-th time of a 48 kHz signal."""
     noisy = signals.at_snr(signals.speech_like(2.0, seed), signals.noise(2.0, exponent=1, seed=seed), 10)
     times = np.arange(round(duration_s * sample_rate)) * 48000 / sample_rate
-    return np.interp(times, np.arange(noisy.size), noisy).astype(np.float32)
+    samples = np.interp(times, np.arange(noisy.size), noisy).astype(np.float32)
+    samples.flags.writeable = False
+    return samples
 
 
 def split(samples: Chunk, sizes: list[int]) -> list[Chunk]:
@@ -134,7 +139,7 @@ def test_block_in_place_and_into_out_give_the_same() -> None:
 @given(st.integers(1, 19000), st.sampled_from([16000, 44100, 48000]))
 def test_new_input_never_changes_previous_output(at: int, sample_rate: int) -> None:
     samples = recording(sample_rate)
-    at = at * samples.size // 19200
+    at = at * samples.size // 19000
     changed = samples.copy()
     changed[at:] = signals.noise(1.0, -6, seed=3)[: samples.size - at]
 
@@ -145,7 +150,7 @@ def test_new_input_never_changes_previous_output(at: int, sample_rate: int) -> N
 
 def test_input_is_used_no_later_than_the_latency_allows() -> None:
     """Output sample i is settled once input i + latency + one hop is known."""
-    samples, at = recording(), 9600
+    samples, at = recording(duration_s=0.3), 9600
     changed = samples.copy()
     changed[at:] *= -0.3
 
@@ -158,7 +163,7 @@ def test_input_is_used_no_later_than_the_latency_allows() -> None:
 # ---- reset and flush
 
 
-@given(st.integers(0, 12000), st.sampled_from([16000, 44100, 48000]))
+@given(st.integers(0, 9600), st.sampled_from([16000, 44100, 48000]))
 def test_reset_equals_new(used: int, sample_rate: int) -> None:
     enhancer = new(sample_rate)
     enhancer.process(recording(sample_rate, seed=4)[:used])
@@ -258,11 +263,11 @@ def test_latency_at_48_khz_is_a_hop_more_than_the_lookahead(lookahead: int) -> N
 
 @pytest.mark.parametrize("sample_rate", RATES)
 def test_process_is_never_behind_latency_by_more_than_a_hop(sample_rate: int) -> None:
-    enhancer, samples = new(sample_rate), recording(sample_rate)
+    enhancer, samples = new(sample_rate), recording(sample_rate, 0.4)
     edges = [round(i * sample_rate / 100) for i in range(41)]  # chunks of 10 ms
     given_out = 0
 
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         given_out += enhancer.process(samples[start:end]).size
 
         assert end - given_out <= enhancer.latency + sample_rate / 100
@@ -325,4 +330,6 @@ def test_settings_take_effect_smoothly() -> None:
 
     got = np.concatenate([first, *rest])
     assert np.max(np.abs(np.diff(got, 2))) < 4 * np.max(np.abs(np.diff(samples, 2)))
-    assert np.max(np.abs(got[first.size + 1920 :] - samples[first.size + 1920 :])) < 0.01  # the DC blocker turns 300 Hz by 1 degree
+    assert (
+        np.max(np.abs(got[first.size + 1920 :] - samples[first.size + 1920 :])) < 0.01
+    )  # the DC blocker turns 300 Hz by 1 degree

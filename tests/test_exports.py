@@ -14,9 +14,11 @@ PUBLIC = [
     "Model",
     "ModelError",
     "PercepNetError",
+    "Stages",
     "__version__",
     "enhance",
     "load_model",
+    "stages",
 ]
 
 

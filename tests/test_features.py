@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import signals
+from percepnet import _core
 from reference import HOP, Array, bands, dc_blocker, features, oracle, pitch
 from reference.front_end import analyse
-
-from percepnet import _core
 
 
 def recording(seed: int = 0) -> tuple[Array, Array]:
@@ -121,7 +121,8 @@ def test_oracle_of_a_recording_equals_reference() -> None:
         six = [bands.product(u[j], v[j]) for u, v in ((y, y), (c, c), (y, c), (x, x), (y, x), (c, x))]
         four = [bands.product(u[j], v[j]) for u, v in ((p, p), (x, p), (y, p), (c, p))]
         gains, strengths = oracle.targets(np.array(six), *four, float(got.correlation[j]), float(frames.centre[j]))
-        assert got.gains is not None and got.strengths is not None
+        assert got.gains is not None
+        assert got.strengths is not None
         agreement += [(np.abs(got.gains[j] - gains) < 2e-3) & (np.abs(got.strengths[j] - strengths) < 5e-3)]
     assert np.mean(agreement) > 0.97  # a band within rounding of a case's edge may fall to the other side
 

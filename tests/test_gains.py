@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from reference import BANDS, BINS, bands, gains
 
 from percepnet import _core
+from reference import BANDS, BINS, bands, gains
 
 
 def random_frame(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

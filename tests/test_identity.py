@@ -87,6 +87,7 @@ def installed(model_paths: list[pathlib.Path]) -> str:
     return fingerprint(None, model_paths[2])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.system() != "Linux", reason="builds shared objects by hand")
 @pytest.mark.parametrize("name", builds())
 def test_every_build_gives_the_same_bits(

@@ -20,12 +20,15 @@ PYTHON = {
     "enhancer": {"_core", "errors", "weights"},
     "audio": {"_core", "errors"},
     "metrics": {"_core", "enhancer", "audio", "errors"},
+    "page": {"_core", "errors"},
+    "walkthrough": {"_core", "audio", "enhancer", "errors", "metrics", "page", "weights"},
     "training": {"_core", "audio", "weights", "metrics", "errors", "training", "percepnet"},
-    "cli": {"audio", "metrics", "errors", "percepnet"},
+    "evaluation": {"audio", "errors", "evaluation", "metrics", "percepnet"},
+    "cli": {"audio", "evaluation", "metrics", "walkthrough", "errors", "percepnet"},
     "cli/__init__": {"cli", "percepnet"},
     "cli/train": {"audio", "metrics", "errors", "percepnet", "training"},
     "cli/export": {"audio", "metrics", "errors", "percepnet", "training"},
-    "__init__": {"enhancer", "errors", "weights"},
+    "__init__": {"enhancer", "errors", "walkthrough", "weights"},
     "__main__": {"cli", "percepnet"},
 }
 HEAVY = {"torch", "pyroomacoustics", "matplotlib"}

@@ -1,5 +1,6 @@
 """Metrics: planted answers, agreement with the packages they wrap, and clear refusals."""
 
+import itertools
 import subprocess
 import sys
 import types
@@ -38,6 +39,16 @@ def test_si_sdr_of_planted_ratio(ratio_db: float, gain: float) -> None:
     target, distortion = signals.tone(440, 1.0), signals.tone(1000, 1.0, 0.5 * 10 ** (-ratio_db / 20))
 
     assert metrics.si_sdr(target, gain * (target + distortion)) == pytest.approx(ratio_db, abs=1e-9)
+
+
+def test_si_sdr_equals_least_squares(clean: Array) -> None:
+    """The target is the best approximation by a multiple of clean: found by the solver, not by the formula's projection."""
+    noisy = pair(clean, 3)[1]
+
+    gain, residual, *_ = np.linalg.lstsq(clean[:, np.newaxis], noisy, rcond=None)
+
+    expected = 10 * np.log10(np.sum((gain[0] * clean) ** 2) / residual[0])
+    assert metrics.si_sdr(clean, noisy) == pytest.approx(expected, abs=1e-9)
 
 
 def test_si_sdr_of_silence_is_minus_infinity(clean: Array) -> None:
@@ -187,6 +198,100 @@ def test_distance_hears_above_8_khz(clean: Array) -> None:
 
 def test_distance_to_silence_is_limited_by_the_floor(clean: Array) -> None:
     assert 0 < metrics.log_spectral_distance(clean, np.zeros_like(clean), signals.RATE) < metrics.DISTANCE_RANGE_DB
+
+
+def test_distance_equals_its_formula(clean: Array) -> None:
+    """With the spectra of scipy, whose scale does not matter."""
+    import scipy.signal
+
+    signals_of_pair = pair(clean, 10)
+    options = {"window": "hann", "nperseg": 1536, "noverlap": 768, "detrend": False}
+    powers = [scipy.signal.spectrogram(x, signals.RATE, scaling="spectrum", **options)[2].T for x in signals_of_pair]
+    for power in powers:
+        power[:, 1:-1] /= 2  # one-sided: the lines between 0 Hz and Nyquist stand for two
+    floor = powers[0].max() * 1e-8
+    levels_db = [10 * np.log10(np.maximum(power, floor)) for power in powers]
+    expected = np.mean(np.sqrt(np.mean((levels_db[0] - levels_db[1]) ** 2, axis=1)))
+
+    assert metrics.log_spectral_distance(*signals_of_pair, signals.RATE) == pytest.approx(expected, rel=1e-9)
+
+
+# ---- speech damage ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gain_db", "lost"), [(-20.0, 0.99), (-6.0, 1 - 10**-0.6), (0.0, 0.0), (6.0, 0.0)])
+def test_damage_of_a_gain_is_the_energy_it_takes(clean: Array, gain_db: float, lost: float) -> None:
+    damage = metrics.speech_damage(clean, clean * 10 ** (gain_db / 20), signals.RATE)
+
+    assert damage.lost == pytest.approx(lost, abs=1e-9)
+    assert [share for share in damage.by_band if not np.isnan(share)] == pytest.approx([lost] * 34, abs=1e-9)
+
+
+def test_damage_of_silence_is_1(clean: Array) -> None:
+    assert metrics.speech_damage(clean, np.zeros_like(clean), signals.RATE).lost == pytest.approx(1.0)
+
+
+def test_damage_hardly_sees_noise(clean: Array) -> None:
+    """Where noise cancels speech by chance, energy is missing: less than 1 %."""
+    damages = [metrics.speech_damage(*pair(clean, snr_db), signals.RATE).lost for snr_db in (-5, 5, 15)]
+
+    assert max(damages) < 0.01
+
+
+def test_damage_finds_the_band(clean: Array) -> None:
+    import scipy.signal
+
+    low_passed = scipy.signal.sosfiltfilt(scipy.signal.butter(12, 3000, fs=signals.RATE, output="sos"), clean)
+
+    by_band = np.array(metrics.speech_damage(clean, low_passed, signals.RATE).by_band)
+    f_hz = metrics.band_frequencies()
+    assert np.nanmax(by_band[f_hz < 2300]) < 0.02
+    assert np.nanmin(by_band[f_hz > 4500]) > 0.95  # less than 1 where onsets click
+
+
+def test_damage_finds_the_moment() -> None:
+    """0.2 s of a vowel are lowered by 20 dB, in the second of three seconds."""
+    vowel = signals.voiced(np.full(3 * signals.RATE, 150.0))
+    eaten = vowel.copy()
+    eaten[round(1.5 * signals.RATE) : round(1.7 * signals.RATE)] *= 0.1
+
+    worst = metrics.speech_damage(vowel, eaten, signals.RATE).worst[0]
+
+    assert (worst.start_s, worst.end_s) == pytest.approx((1.5, 1.7), abs=0.021)  # frames of 20 ms, three averaged
+    assert worst.lost == pytest.approx(0.99, abs=0.1)
+
+
+def test_worst_moments_come_in_order_and_apart(clean: Array) -> None:
+    gains = np.repeat([1, 0.1, 1, 0.5, 1, 0.3], clean.size // 6)
+
+    worst = metrics.speech_damage(clean, clean * gains, signals.RATE).worst
+
+    starts = sorted(moment.start_s for moment in worst)
+    assert len(worst) == metrics.N_MOMENTS
+    assert all(later - earlier >= 0.2 - 1e-9 for earlier, later in itertools.pairwise(starts))
+
+
+def test_bands_without_speech_have_no_damage() -> None:
+    narrow = signals.noise(1.0, sample_rate=8000)
+
+    by_band = np.array(metrics.speech_damage(narrow, 0.5 * narrow, 8000).by_band)
+
+    f_hz = metrics.band_frequencies()
+    np.testing.assert_allclose(by_band[f_hz < 3500], 0.75, atol=1e-6)
+    assert np.isnan(by_band[f_hz > 4500]).all()
+
+
+def test_damage_of_a_recording_shorter_than_a_frame() -> None:
+    assert metrics.speech_damage(np.ones(100), 0.5 * np.ones(100), signals.RATE).lost == pytest.approx(0.75)
+
+
+def test_band_frequencies_rise_over_the_full_band() -> None:
+    f_hz = metrics.band_frequencies()
+
+    assert f_hz.shape == (34,)
+    assert np.all(np.diff(f_hz) > 0)
+    assert 0 < f_hz[0] < 100
+    assert 18000 < f_hz[-1] < 24000
 
 
 # ---- resampling ------------------------------------------------------------------------------------------------------

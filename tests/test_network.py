@@ -5,14 +5,14 @@ from __future__ import annotations
 import pathlib
 import zlib
 
-import conftest
 import numpy as np
 import pytest
-from reference.network import Network
 
+import networks
 from percepnet import _core
 from percepnet.errors import ModelError
 from percepnet.training.export import write_weights
+from reference.network import Network
 
 
 def random_features(n: int, seed: int = 0) -> np.ndarray:
@@ -24,7 +24,7 @@ def random_features(n: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_equals_reference_step_by_step(seed: int) -> None:
-    tensors, features = conftest.random_tensors(seed), random_features(200, seed)
+    tensors, features = networks.random_tensors(seed), random_features(200, seed)
     handle = _core.ModelHandle(write_weights(tensors, 2, {}))
 
     gains, strengths, speech = _core.network_run(handle, features)
@@ -37,7 +37,7 @@ def test_equals_reference_step_by_step(seed: int) -> None:
 
 
 def test_outputs_depend_on_past_inputs_only() -> None:
-    handle = _core.ModelHandle(write_weights(conftest.random_tensors(), 2, {}))
+    handle = _core.ModelHandle(write_weights(networks.random_tensors(), 2, {}))
     features = random_features(60)
     changed = features.copy()
     changed[40:] += 1
@@ -49,7 +49,7 @@ def test_outputs_depend_on_past_inputs_only() -> None:
 
 
 def test_speech_head_is_optional() -> None:
-    with_head, without = conftest.random_tensors(), conftest.random_tensors(speech=False)
+    with_head, without = networks.random_tensors(), networks.random_tensors(speech=False)
 
     handles = [_core.ModelHandle(write_weights(tensors, 2, {})) for tensors in (with_head, without)]
 
@@ -61,7 +61,7 @@ def test_model_knows_its_facts(model_paths: list[pathlib.Path]) -> None:
     handles = [_core.ModelHandle(path.read_bytes()) for path in model_paths]
 
     assert [handle.lookahead for handle in handles] == [0, 1, 2, 3]
-    n_weights = sum(v.size for name, v in conftest.random_tensors().items() if not name.startswith("features."))
+    n_weights = sum(v.size for name, v in networks.random_tensors().items() if not name.startswith("features."))
     assert handles[2].n_weights == n_weights
 
 
@@ -85,7 +85,7 @@ REFUSED = {
     "truncated": lambda c: c[:-1],
     "too long": lambda c: c + b"\0",
     "header only": lambda c: c[:200],
-    "empty": lambda c: b"",
+    "empty": lambda c: c[:0],
     "bit flip": lambda c: damaged(c, len(c) - 5, bytes([c[-5] ^ 1]), checksum=False),
     "lookahead": lambda c: damaged(c, 24, (4).to_bytes(4, "little")),
     "features": lambda c: damaged(c, 28, (70).to_bytes(4, "little")),
@@ -118,6 +118,6 @@ def test_every_truncation_is_refused(model_paths: list[pathlib.Path]) -> None:
 
 
 def test_unknown_tensor_is_ignored() -> None:
-    tensors = conftest.random_tensors() | {"later.weight": np.zeros((2, 3), np.float32)}
+    tensors = networks.random_tensors() | {"later.weight": np.zeros((2, 3), np.float32)}
 
     assert _core.ModelHandle(write_weights(tensors, 2, {})).lookahead == 2

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-import signals
-from reference import BANDS, HOP, Array, analysis, bands, comb, oracle, window_at
 
+import signals
 from percepnet import _core
+from reference import BANDS, HOP, Array, analysis, bands, comb, oracle, window_at
 
 CENTRE = 1 / 6
 
@@ -38,8 +38,8 @@ def measure(clean: Array, noisy: Array, frame: int, period: float) -> tuple[Band
     """Band products of a frame from its signals, and the comb's centre weight."""
     start = (frame - 1) * HOP
     x, y = analysis.forward(window_at(clean, frame)), analysis.forward(window_at(noisy, frame))
-    clean_comb, _, centre = comb.filter(clean, start, period, 2 * HOP)
-    p, c = analysis.forward(clean_comb), analysis.forward(comb.filter(noisy, start, period, 2 * HOP)[0])
+    clean_comb, _, centre = comb.apply(clean, start, period, 2 * HOP)
+    p, c = analysis.forward(clean_comb), analysis.forward(comb.apply(noisy, start, period, 2 * HOP)[0])
     pairs = [(y, y), (c, c), (y, c), (x, x), (y, x), (c, x), (p, p), (x, p), (y, p), (c, p)]
     return Bands(*(bands.product(u, v) for u, v in pairs)), centre
 
@@ -156,5 +156,3 @@ def test_nothing_gives_nan() -> None:
 
         assert np.all((gains == -1) | ((gains >= 0) & (gains <= 1)))
         assert np.all((strengths == -1) | ((strengths >= 0) & (strengths <= 0.99 + 1e-6)))
-
-

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import signals
-from reference import HOP, Array, dc_blocker, pitch
 
+import signals
 from percepnet import _core
+from reference import HOP, Array, dc_blocker, pitch
 
 START = 5  # frames until the window and the path are filled
 TRACKS = {
@@ -72,6 +72,16 @@ def test_pulse_train_has_its_period_to_an_eighth_of_a_sample(period: float) -> N
 
     assert np.mean(np.abs(got.period[START:] - period) <= 0.13) >= 0.95
     assert np.min(got.correlation[START:]) > 0.8
+
+
+@pytest.mark.parametrize("period", [108.0, 126.0, 150.0, 201.0])
+def test_shortest_of_equal_periods_wins(period: float) -> None:
+    """Twice the period explains a steady pulse train as well; the octave rule must choose, noise must not."""
+    samples = signals.at_snr(signals.pulse_train(period, 2.0), signals.noise(2.0, seed=5), 5)
+
+    got = _core.analyze(samples)
+
+    assert np.mean(np.abs(got.period[START:] / period - 1) < 0.02) >= 0.98
 
 
 def test_periods_are_eighths_within_range() -> None:

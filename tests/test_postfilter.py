@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from reference import BANDS, postfilter
 
 from percepnet import _core
+from reference import BANDS, postfilter
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -29,7 +29,9 @@ def test_unit_gains_are_unchanged() -> None:
 def test_compensation_has_its_maximum_of_5_57_db() -> None:
     energy = np.ones(BANDS, np.float32)
 
-    levels_db = [20 * np.log10(_core.stage_postfilter(np.full(BANDS, g, np.float32), energy)[1]) for g in np.linspace(0.01, 1, 400)]
+    levels_db = [
+        20 * np.log10(_core.stage_postfilter(np.full(BANDS, g, np.float32), energy)[1]) for g in np.linspace(0.01, 1, 400)
+    ]
 
     assert max(levels_db) == pytest.approx(5.57, abs=0.01)  # at E0/E1 = 1/sqrt(0.02)
 

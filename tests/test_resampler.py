@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.interpolate
 import scipy.signal
-import signals
-from reference import Array, resampler
 
+import signals
 from percepnet import _core
+from reference import Array, resampler
 
 RATES = [8000, 11025, 16000, 22050, 24000, 32000, 44100, 88200, 96000, 192000]
 BOTH_WAYS = [(rate, 48000) for rate in RATES] + [(48000, rate) for rate in RATES]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import conftest
 import numpy as np
 import numpy.typing as npt
 import pytest
-import signals
-from reference import BANDS, HOP, Array, bands, dc_blocker, enhancer, network, pitch
 
+import networks
 import percepnet
+import signals
 from percepnet import _core
 from percepnet.training.export import write_weights
+from reference import BANDS, HOP, Array, bands, dc_blocker, enhancer, network, pitch
 
 
 def recording(duration_s: float = 2.0, seed: int = 0) -> Array:
@@ -32,12 +32,16 @@ class Run:
     frames: npt.NDArray[np.void]
 
 
-def run(samples: Array, model: percepnet.Model, gains: Array | None = None, strengths: Array | None = None, **settings: Any) -> Run:
+def run(
+    samples: Array, model: percepnet.Model, gains: Array | None = None, strengths: Array | None = None, **settings: Any
+) -> Run:
     """`gains` and `strengths` are (frames, 34) for all frames, those of flush included."""
     stream = percepnet.Enhancer(model=model, **settings)
     audio, frames = stream.process_frames(samples.astype(np.float32), gains=gains, strengths=strengths)
     rest_of = {"gains": gains, "strengths": strengths}
-    tail, more = stream.flush_frames(**{name: None if v is None else v[len(frames) :] for name, v in rest_of.items()}, first_frame=len(frames))
+    tail, more = stream.flush_frames(
+        **{name: None if v is None else v[len(frames) :] for name, v in rest_of.items()}, first_frame=len(frames)
+    )
     return Run(np.concatenate([audio, tail]), np.concatenate([frames, more]))
 
 
@@ -46,12 +50,15 @@ def dc_blocked(samples: Array) -> npt.NDArray[np.float32]:
     return _core.stage_dc_blocker(samples)
 
 
-def expected_of(samples: Array, got: Run, lookahead: int, **options: Any) -> enhancer.Result:
-    """The reference with the core's periods, so that one flipped decision does not hide the rest."""
+def expected_of(
+    samples: Array, got: Run, lookahead: int, tensors: networks.Tensors | None = None, **options: Any
+) -> enhancer.Result:
+    """The reference with the core's path through the pitches, so that one flipped decision does not hide the rest."""
     padded = np.concatenate([samples, np.zeros((lookahead + 1) * HOP)])
     track = pitch.track(dc_blocker.apply(padded), lookahead)
     track.period, track.correlation = (got.frames[name].astype(np.float64) for name in ("period", "correlation"))
-    return enhancer.enhance(padded, network.Network(conftest.random_tensors()), lookahead, track=track, **options)
+    track.newest_correlation = (_core.analyze(padded, lookahead=lookahead).features[:, 69].astype(np.float64) + 1) / 2
+    return enhancer.enhance(padded, network.Network(tensors or networks.random_tensors()), lookahead, track=track, **options)
 
 
 @pytest.mark.parametrize("lookahead", range(4))
@@ -88,7 +95,10 @@ def test_attenuation_limit_equals_reference(model: percepnet.Model) -> None:
 
 
 def test_silence_gate_equals_reference(model: percepnet.Model) -> None:
-    """Speech, then 0.6 s of almost nothing, then speech: gains fade over 200 ms and the network stands still."""
+    """Speech, then 0.6 s of almost nothing, then speech: gains fade over 200 ms and the network stands still.
+
+    Wider tolerances: noise of -100 dBFS under the DC blocker's decay is an ill-conditioned LPC in float32.
+    """
     speech = recording(0.8, seed=3)
     samples = np.concatenate([speech, signals.noise(0.6, -100, seed=4), speech]).astype(np.float32).astype(np.float64)
 
@@ -97,8 +107,8 @@ def test_silence_gate_equals_reference(model: percepnet.Model) -> None:
     expected = expected_of(samples, got, 2)
     assert np.array_equal(got.frames["gated"] != 0, expected.frames.gated)
     assert 40 < np.sum(got.frames["gated"]) < 60
-    np.testing.assert_allclose(got.frames["gains"], expected.gains, atol=1e-4)
-    assert np.max(np.abs(got.samples - expected.samples[3 * HOP :])) < 1e-4 * np.max(np.abs(expected.samples))
+    np.testing.assert_allclose(got.frames["gains"], expected.gains, atol=2e-3)
+    assert np.max(np.abs(got.samples - expected.samples[3 * HOP :])) < 5e-4 * np.max(np.abs(expected.samples))
 
 
 def test_unit_gains_give_the_dc_blocked_input(models: list[percepnet.Model]) -> None:
@@ -124,7 +134,9 @@ def test_impulse_comes_out_after_exactly_the_delay(lookahead: int, models: list[
     """At sample 480, because the DC blocker starts from the first sample; out at 480 + 1440 for look-ahead 2."""
     stream = percepnet.Enhancer(model=models[lookahead], attenuation_limit_db=0, block_size=HOP)
 
-    out = np.concatenate([stream.process_block(hop) for hop in signals.click(20 * HOP, HOP).astype(np.float32).reshape(-1, HOP)])
+    out = np.concatenate(
+        [stream.process_block(hop) for hop in signals.click(20 * HOP, HOP).astype(np.float32).reshape(-1, HOP)]
+    )
 
     expected = np.zeros(20 * HOP)
     delay = (lookahead + 1) * HOP
@@ -154,21 +166,19 @@ def test_zero_gains_are_silence(model: percepnet.Model) -> None:
 
 def test_comb_guard_halves_strength_where_low_bands_vanish() -> None:
     """On noise a comb takes 9 dB from every band, just the guard's threshold: some frames trip it, as in the reference."""
-    tensors = conftest.random_tensors()
+    tensors = networks.random_tensors()
     tensors["strengths.bias"][:] = 40  # strength 1 whatever the input
     model = percepnet.Model.from_bytes(write_weights(tensors, 2, {}))
     samples = signals.noise(3.0, -26, seed=9).astype(np.float32).astype(np.float64)
 
     got = run(samples, model)
 
-    expected = expected_of(samples, got, 2)
+    expected = expected_of(samples, got, 2, tensors)
     strengths = got.frames["strengths"]
-    voiced = np.abs(got.frames["correlation"] - 0.1) > 1e-3
     ratio = np.sqrt(bands.energy(expected.frames.comb)[:, :14] / expected.frames.energy[:, :14])
-    clear = voiced & ~np.any(np.abs(ratio / 0.35 - 1) < 1e-4, axis=1)  # not within rounding of a threshold
-    wanted = np.where(expected.strengths > 0.9, 1.0, np.where(expected.strengths > 0.4, 0.5, 0.0))
+    clear = ~np.any(np.abs(ratio / 0.35 - 1) < 1e-4, axis=1)  # not within rounding of the threshold
     assert set(np.unique(strengths[clear])) == {0.0, 0.5, 1.0}
-    assert np.array_equal(strengths[clear], wanted[clear])
+    assert np.array_equal(strengths[clear], expected.strengths[clear])
 
 
 def test_frames_report_what_analysis_sees(model: percepnet.Model) -> None:

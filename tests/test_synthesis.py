@@ -1,10 +1,10 @@
 """Synthesis: core == reference; analysis and synthesis give perfect reconstruction."""
 
 import numpy as np
-import signals
-from reference import BINS, HOP, synthesis, window_at
 
+import signals
 from percepnet import _core
+from reference import BINS, HOP, synthesis, window_at
 
 
 def spectra_of(samples: np.ndarray) -> np.ndarray:

@@ -5,13 +5,14 @@ import hashlib
 import json
 import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_tensors
 
 import percepnet
+from conftest import random_tensors
 from percepnet import weights
 from percepnet.training.export import write_weights
 
@@ -76,9 +77,7 @@ def test_changing_the_card_changes_a_copy(contents: bytes) -> None:
 def test_one_model_serves_many_threads(model: percepnet.Model) -> None:
     noise = np.random.default_rng(3).standard_normal(24000).astype(np.float32) / 10
     results: list[np.ndarray] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(percepnet.enhance(noise, 48000, model=model))) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(percepnet.enhance(noise, 48000, model=model))) for _ in range(4)]
 
     for thread in threads:
         thread.start()
@@ -105,7 +104,9 @@ def test_enhancer_keeps_its_model_alive(contents: bytes) -> None:
     ],
     ids=["magic", "version", "size", "checksum", "empty"],
 )
-def test_damaged_file_is_refused_by_name(tmp_path: Path, contents: bytes, damage, message: str) -> None:
+def test_damaged_file_is_refused_by_name(
+    tmp_path: Path, contents: bytes, damage: Callable[[bytes], bytes], message: str
+) -> None:
     path = tmp_path / "damaged.pnw"
     path.write_bytes(damage(contents))
 

@@ -117,7 +117,7 @@ PERCEPNET_API int64_t percepnet_block_latency(const percepnet_enhancer *enhancer
 PERCEPNET_API size_t percepnet_max_output(const percepnet_enhancer *enhancer, size_t n);
 
 /* Feeds n samples per channel; writes what is ready. The first `latency` samples of the stream are dropped, so output
- * sample i belongs to input sample i. Non-finite samples are replaced by 0 and counted. */
+ * sample i belongs to input sample i. Samples that are not finite, or beyond 1e6, are replaced by 0 and counted. */
 PERCEPNET_API int percepnet_process(percepnet_enhancer *enhancer, const float *in, size_t in_stride, size_t n, float *out,
                                     size_t out_stride, size_t out_capacity, size_t *n_out, percepnet_hooks *hooks);
 /* Ends the stream: writes the samples still owed (at most percepnet_max_flush), so that as many came out as went in,
@@ -137,8 +137,8 @@ PERCEPNET_API int percepnet_set_attenuation_limit_db(percepnet_enhancer *enhance
 PERCEPNET_API int percepnet_set_post_filter(percepnet_enhancer *enhancer, int on);
 PERCEPNET_API int percepnet_set_bypass(percepnet_enhancer *enhancer, int on); /* the input, delayed by latency, bit for bit */
 
-/* How many samples (of all channels) were replaced since creation or reset because they were not finite. `first`, if not
- * null, receives the position of the first in samples per channel from the start of the stream, or -1. */
+/* How many samples (of all channels) were replaced since creation or reset because they were not finite or beyond 1e6.
+ * `first`, if not null, receives the position of the first in samples per channel from the start of the stream, or -1. */
 PERCEPNET_API int64_t percepnet_invalid_samples(const percepnet_enhancer *enhancer, int64_t *first);
 
 #ifdef __cplusplus

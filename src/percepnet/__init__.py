@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from percepnet.enhancer import Enhancer, enhance
     from percepnet.errors import AudioFormatError, ModelError, PercepNetError
+    from percepnet.walkthrough import Stages, stages
     from percepnet.weights import Model, load_model
 
 __version__ = "0.1.0"
@@ -16,9 +17,11 @@ __all__ = [
     "Model",
     "ModelError",
     "PercepNetError",
+    "Stages",
     "__version__",
     "enhance",
     "load_model",
+    "stages",
 ]
 
 _HOMES = {
@@ -27,8 +30,10 @@ _HOMES = {
     "Model": "percepnet.weights",
     "ModelError": "percepnet.errors",
     "PercepNetError": "percepnet.errors",
+    "Stages": "percepnet.walkthrough",
     "enhance": "percepnet.enhancer",
     "load_model": "percepnet.weights",
+    "stages": "percepnet.walkthrough",
 }
 
 

@@ -131,8 +131,8 @@ def _library_path() -> Path:
     if override:
         return Path(override)
     name = {"darwin": "libpercepnet.dylib", "win32": "percepnet.dll"}.get(sys.platform, "libpercepnet.so")
-    # An editable install keeps the Python files and the library in two folders, both on the package's path.
-    for folder in sys.modules["percepnet"].__path__:
+    # An editable install keeps its library elsewhere on the package's path; `make build` puts a newer one here.
+    for folder in (str(Path(__file__).parent), *sys.modules["percepnet"].__path__):
         path = Path(folder) / name
         if path.exists():
             return path

@@ -17,7 +17,7 @@ def taps(period: float, future: int) -> tuple[Array, npt.NDArray[np.int64]]:
     return weights / weights.sum(), lags[fits]
 
 
-def filter(samples: Array, start: int, period: float, future: int) -> tuple[Array, float, float]:
+def apply(samples: Array, start: int, period: float, future: int) -> tuple[Array, float, float]:
     """Comb of the window samples[start : start + 960]; outside the array are zeros.
 
     Returns the 960 samples, the power gain for white noise (sum of squared weights) and the weight of the centre tap.

@@ -32,7 +32,7 @@ def analyse(samples: Array, lookahead: int, track: pitch.Track | None = None) ->
     n = samples.size // HOP - lookahead
     spectrum = np.array([analysis.forward(window_at(signal, t)) for t in range(n + lookahead)])
     levels_db = [features.log_energy(energy) for energy in bands.energy(spectrum)]
-    combs = [comb.filter(signal, (j - 1) * HOP, float(track.period[j]), lookahead * HOP) for j in range(n)]
+    combs = [comb.apply(signal, (j - 1) * HOP, float(track.period[j]), lookahead * HOP) for j in range(n)]
     comb_spectrum = np.array([analysis.forward(samples) for samples, _, _ in combs])
     centre = np.array([centre for _, _, centre in combs])
     coherence = np.array([features.coherence(*frame) for frame in zip(spectrum[:n], comb_spectrum, centre, strict=True)])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-import tomllib
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 T = TypeVar("T")
 
@@ -90,7 +95,7 @@ class LossConfig:
     gamma: float = 0.5
     fourth_power: float = 10.0  # C4
     eaten_speech: float = 2.0  # weight where the gain is too small
-    spectral: float = 1.0  # band-domain loss
+    spectral: float = 2.0  # band-domain loss
     spectral_power: float = 0.4  # c
     spectral_complex: float = 0.3  # lambda
     speech: float = 0.05
@@ -104,14 +109,14 @@ class TrainConfig:
     folder: str = "runs/model"
     validation: str = ""  # a folder with clean/ and noisy/ pairs
     seed: int = 1
-    steps: int = 20000
-    batch: int = 64
+    steps: int = 3400
+    batch: int = 32
     frames: int = 300
     burn_in: int = 30  # frames without loss
     burn_in_share: float = 0.75  # of the sequences; the others count from the first frame
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.8e-3
     learning_rate_end: float = 1e-5
-    warm_up: int = 200
+    warm_up: int = 150
     restart_step: int = 0  # the cosine starts anew at this step: to go on after a finished budget
     weight_decay: float = 1e-2
     beta1: float = 0.8
@@ -128,6 +133,8 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
+    """A whole run."""
+
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     mixing: MixingConfig = field(default_factory=MixingConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
@@ -140,7 +147,7 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
     """Defaults, then a TOML file, then ``section.key=value`` in TOML syntax (bare text counts as a string)."""
     config = Config()
     if path:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             config = _merge(config, tomllib.load(file), "")
     for override in overrides:
         key, separator, text = override.partition("=")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -67,7 +66,7 @@ class Recording:
 def read_sources(root: Path) -> list[Source]:
     """All files below ``root``: from its manifest if there is one, else from the folders named after the kinds."""
     if (root / "manifest.csv").exists():
-        with open(root / "manifest.csv", newline="", encoding="utf-8") as file:
+        with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return [Source(**{name: row[name] for name in Source.__dataclass_fields__}) for row in rows]
     return [_source_of_folder(root, path) for path in sorted(root.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
@@ -144,23 +143,24 @@ def build_cache(root: Path, sources: Iterable[Source], folder: Path) -> list[Rec
     """Decodes every source below ``root`` into ``folder`` and describes it there. Returns what the cache holds."""
     folder.mkdir(parents=True, exist_ok=True)
     recordings, offset = [], 0
-    with open(folder / (AUDIO_FILE + ".part"), "wb") as file:
+    with (folder / (AUDIO_FILE + ".part")).open("wb") as file:
         for source in sources:
             samples, limit_hz = decode(root / source.path)
             recordings.append(_describe(source, samples, limit_hz, offset))
             file.write(samples.tobytes())
             offset += len(samples)
-    os.replace(folder / (AUDIO_FILE + ".part"), folder / AUDIO_FILE)
+    (folder / (AUDIO_FILE + ".part")).replace(folder / AUDIO_FILE)
     text = json.dumps([asdict(recording) for recording in recordings], ensure_ascii=False, indent=0)
     (folder / (INDEX_FILE + ".part")).write_text(text, encoding="utf-8")
-    os.replace(folder / (INDEX_FILE + ".part"), folder / INDEX_FILE)
+    (folder / (INDEX_FILE + ".part")).replace(folder / INDEX_FILE)
     return recordings
 
 
 def _describe(source: Source, samples: npt.NDArray[np.int16], limit_hz: float, offset: int) -> Recording:
     bandwidth_hz = min(measure_bandwidth(samples), limit_hz) if source.kind == "speech" else SAMPLE_RATE / 2
-    place = {"offset": offset, "n_samples": len(samples), "bandwidth_hz": bandwidth_hz, "clips": find_clips(samples)}
-    return Recording(**asdict(source), **place)
+    return Recording(
+        **asdict(source), offset=offset, n_samples=len(samples), bandwidth_hz=bandwidth_hz, clips=find_clips(samples)
+    )
 
 
 class Corpus:
@@ -193,7 +193,7 @@ class Corpus:
     def samples(self, recording: Recording, start: int, stop: int) -> Floats:
         """Samples ``start`` to ``stop`` of a recording: (stop - start,) float32, full scale 1."""
         stretch = self._audio[recording.offset + start : recording.offset + min(stop, recording.n_samples)]
-        return stretch.astype(np.float32) * np.float32(1 / 32768)
+        return np.asarray(stretch, dtype=np.float32) / 32768
 
     def __iter__(self) -> Iterator[Recording]:
         return iter(self.recordings)

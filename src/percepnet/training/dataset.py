@@ -6,7 +6,7 @@ alone, is written under another name and then renamed, so that training may pick
 
 from __future__ import annotations
 
-import os
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
 ENERGY_FLOOR = 1e-9  # SPEC 1.1
+FRAMES_PER_HOUR = 3600 * _core.SAMPLE_RATE // _core.HOP
 SPEECH_RANGE_DB = 35.0  # frames this close to the mixture's loud ones count as speech
 
 # columns of a shard
@@ -61,6 +62,9 @@ def encode_statistics(statistics: Floats) -> tuple[Floats, Floats]:
 def encode(mixture: Mixture, lookahead: int) -> Halves:
     """A mixture through the core: (frames, COLUMNS) float16."""
     analysis = _core.analyze(mixture.noisy, mixture.clean, lookahead=lookahead)
+    assert analysis.gains is not None  # clean was given
+    assert analysis.strengths is not None
+    assert analysis.statistics is not None
     rows = np.empty((len(analysis.features), COLUMNS), dtype=np.float16)
     trusted = band_mask(mixture.bandwidth_hz)[None] & ~analysis.gated[:, None]
     rows[:, FEATURE] = analysis.features
@@ -79,6 +83,7 @@ def make_shard(mixer: Mixer, config: Config, index: int) -> Halves:
 
 
 def shard_path(folder: Path, index: int) -> Path:
+    """Where shard number ``index`` lies."""
     return folder / f"shard_{index:06d}.npy"
 
 
@@ -110,10 +115,10 @@ def generate(config: Config, report: Callable[[str], None] = print) -> None:
         shard = make_shard(mixer, config, index)
         partial = folder / f"partial_{index:06d}.npy"
         np.save(partial, shard)
-        os.replace(partial, shard_path(folder, index))
+        partial.replace(shard_path(folder, index))
         for path in shard_paths(folder)[: -config.dataset.keep]:
             path.unlink()
-        hours = shard.shape[0] * shard.shape[1] / 360000
+        hours = math.prod(shard.shape[:2]) / FRAMES_PER_HOUR
         report(f"shard {index}: {hours:.3f} h of audio in {time.perf_counter() - started:.1f} s")
         index += 1
 
@@ -135,7 +140,8 @@ class Shards:
         return len(self._arrays)
 
     def hours(self) -> float:
-        return sum(array.shape[0] * array.shape[1] for array in self._arrays.values()) / 360000
+        """Hours of audio in all shards."""
+        return sum(math.prod(array.shape[:2]) for array in self._arrays.values()) / FRAMES_PER_HOUR
 
     def batch(self, rng: np.random.Generator, size: int) -> Floats:
         """(size, frames, COLUMNS) float32, each from a random mixture and place."""
@@ -150,8 +156,7 @@ class Shards:
     def mixtures(self, count: int) -> Iterator[Halves]:
         """The first ``count`` mixtures, each (frames, COLUMNS)."""
         for array in self._arrays.values():
-            for mixture in array[:count]:
-                yield mixture
+            yield from array[:count]
             count -= len(array)
             if count <= 0:
                 return

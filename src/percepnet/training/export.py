@@ -3,13 +3,15 @@
 ``write_weights`` needs NumPy alone, so that anybody can build a weight file.
 """
 
+# ruff: noqa: PLC0415 - write_weights must work where PyTorch is not installed
+
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,12 +77,12 @@ def prove_equality(network: Network, contents: bytes, features: Floats) -> float
 
 def model_card(run: Run, identity: str, sources: list[dict[str, object]], extra: Mapping[str, Any]) -> dict[str, Any]:
     """What is known about the model: id, licence, data with licences, recipe; ``extra`` adds scores and limits."""
-    from dataclasses import asdict
+    from percepnet.training.dataset import FRAMES_PER_HOUR
 
     train, mixing, loss = (asdict(part) for part in (run.config.train, run.config.mixing, run.config.loss))
     recipe = {
         "steps": run.step,
-        "audio_hours": round(run.step * train["batch"] * train["frames"] / 360000, 1),
+        "audio_hours": round(run.step * train["batch"] * train["frames"] / FRAMES_PER_HOUR, 1),
         "core_hours": round(run.seconds / 3600, 2),
         "model": asdict(run.config.model),
         "train": {name: value for name, value in train.items() if name not in ("folder", "validation")},
@@ -125,5 +127,5 @@ def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identit
     contents, difference = export_run(run, check_features(run), model_card(run, identity, sources, extra))
     partial = output.with_name(output.name + ".part")
     partial.write_bytes(contents)
-    os.replace(partial, output)
+    partial.replace(output)
     return difference

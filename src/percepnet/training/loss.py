@@ -54,6 +54,7 @@ def _level(energies: Tensor) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the values where the mask is 1."""
     return (values * mask).sum() / mask.sum().clamp(min=1)
 
 

@@ -48,11 +48,18 @@ def active_rms(samples: Floats) -> float:
 
 
 def rms(samples: Floats) -> float:
+    """Root mean square."""
     return float(np.sqrt(np.dot(samples, samples) / len(samples)))
 
 
-def amplitude(level_db: float) -> np.float32:
-    return np.float32(10 ** (level_db / 20))
+def normalised(samples: Floats) -> Floats:
+    """The same at unit RMS."""
+    return np.asarray(samples / (rms(samples) + 1e-9), dtype=np.float32)
+
+
+def amplitude(level_db: float) -> float:
+    """DB to a factor."""
+    return float(10 ** (level_db / 20))
 
 
 def low_pass(samples: Floats, cutoff_hz: float) -> Floats:
@@ -117,14 +124,14 @@ def slow_envelope(n: int, rng: np.random.Generator, depth_db: float) -> Floats:
 def tones(n: int, rng: np.random.Generator) -> Floats:
     """A hum: mains or a machine's rotation with harmonics that fall off."""
     fundamental = float(rng.choice([50, 60])) if rng.random() < 0.6 else float(rng.uniform(30, 400))
-    count = int(min(rng.integers(2, 40), 12000 // fundamental))
+    count = min(int(rng.integers(2, 40)), int(12000 / fundamental))
     phase = np.arange(n, dtype=np.float64) * (2 * np.pi * fundamental / SAMPLE_RATE)
     levels = rng.normal(0, 6, count) - rng.uniform(0.2, 1.2) * 20 * np.log10(np.arange(1, count + 1))
     step, hum = np.exp(1j * phase).astype(np.complex64), np.zeros(n, dtype=np.complex64)
     for level in levels[::-1]:  # Horner's rule over powers of the fundamental
         hum = (hum + np.complex64(10 ** (level / 20) * np.exp(2j * np.pi * rng.random()))) * step
     wave = np.ascontiguousarray(hum.imag)
-    return wave / np.float32(rms(wave) + 1e-9)
+    return normalised(wave)
 
 
 class Mixer:
@@ -147,7 +154,7 @@ class Mixer:
             return self._noise_only(rng)
         speaker = int(rng.choice(len(self._speaker_weights), p=self._speaker_weights))
         speech, bandwidth_hz = self._speech(speaker, rng)
-        room = self._rooms[rng.integers(len(self._rooms))] if self._rooms and rng.random() < config.room else None
+        room = self._rooms[int(rng.integers(len(self._rooms)))] if self._rooms and rng.random() < config.room else None
         source, target = self._place(speech, room, rng)
         level = amplitude(self._level_db(rng)) / np.float32(active_rms(source) + 1e-9)
         source, target = source * level, target * level
@@ -246,7 +253,7 @@ class Mixer:
             noise = convolve(noise, (room.far,))[0]
         if rng.random() < self._config.noise_low_pass:
             noise = low_pass(noise, float(np.exp(rng.uniform(*np.log(self._config.low_pass_hz)))))
-        return noise / np.float32(rms(noise) + 1e-9)
+        return normalised(noise)
 
     def _one_noise(self, kind: str, speaker: int, rng: np.random.Generator) -> Floats:
         if kind == "babble":
@@ -258,7 +265,7 @@ class Mixer:
         else:
             noise = self._recorded(kind, rng)
         noise = random_filter(noise, rng)
-        return noise / np.float32(rms(noise) + 1e-9)
+        return normalised(noise)
 
     def _babble(self, speaker: int, rng: np.random.Generator) -> Floats:
         """4 to 20 other speakers at similar levels."""

@@ -36,7 +36,7 @@ class CausalConv(nn.Module):
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, frames: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
-        """frames (batch, n, in), history (batch, taps - 1, in) -> (batch, n, out), the next history."""
+        """Frames (batch, n, in), history (batch, taps - 1, in) -> (batch, n, out), the next history."""
         joined = torch.cat((history, frames), 1)
         n = frames.shape[1]
         stacked = torch.cat([joined[:, i : i + n] for i in range(self.taps)], 2)
@@ -90,7 +90,7 @@ class Network(nn.Module):
         )
 
     def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, Tensor | None, State]:
-        """features (batch, frames, 72) unscaled -> gains, strengths (batch, frames, 34), speech (batch, frames), state."""
+        """Features (batch, frames, 72) unscaled -> gains, strengths (batch, frames, 34), speech (batch, frames), state."""
         state = state or self.initial_state(len(features))
         x = torch.tanh(self.dense((features - self.mean) * self.scale))
         x, conv1 = self.conv1(x, state.conv1)

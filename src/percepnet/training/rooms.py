@@ -6,12 +6,12 @@ room's reverberation time takes over. Measured rooms are for validation only.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyroomacoustics
 from scipy.signal import butter, sosfilt
 
 Floats = npt.NDArray[np.float32]
@@ -56,8 +56,6 @@ def target_response(response: Floats, rt60_s: float) -> Floats:
 
 def simulate(rng: np.random.Generator) -> Room:
     """One random room: 2.2 to 12 m wide, RT60 0.15 to 1.3 s, talker 0.3 to 3 m from the microphone."""
-    import pyroomacoustics
-
     size = np.array([rng.uniform(2.5, 12), rng.uniform(2.2, 9), rng.uniform(2.2, 4.5)])
     rt60_s = float(rng.triangular(0.15, 0.4, 1.3))
     volume, surface = size.prod(), 2 * (size[0] * size[1] + size[0] * size[2] + size[1] * size[2])
@@ -76,7 +74,9 @@ def simulate(rng: np.random.Generator) -> Room:
     return Room(near, far, reverberation_time(near))
 
 
-def _place(rng: np.random.Generator, size: npt.NDArray[np.floating], microphone: npt.NDArray[np.floating], distance: float) -> npt.NDArray[np.floating]:
+def _place(
+    rng: np.random.Generator, size: npt.NDArray[np.floating], microphone: npt.NDArray[np.floating], distance: float
+) -> npt.NDArray[np.floating]:
     """A point about ``distance`` metres from the microphone, inside the room."""
     direction = rng.normal(size=3) * (1, 1, 0.3)
     point = microphone + distance * direction / np.linalg.norm(direction)
@@ -99,7 +99,7 @@ def _finish(images: npt.NDArray[np.floating], rt60_s: float, mixing_s: float, rn
     whole = whole * np.sqrt(1 - fade) + tail * level * np.sqrt(fade)
     decay = np.cumsum(whole[::-1] ** 2)[::-1]
     stop = int(np.argmax(decay < decay[0] * 10 ** (-DECAY_STOP_DB / 10))) or n
-    return whole[:stop].astype(np.float32)
+    return np.asarray(whole[:stop], dtype=np.float32)
 
 
 def _tail(n: int, rt60_s: float, rng: np.random.Generator) -> npt.NDArray[np.floating]:
@@ -127,7 +127,7 @@ def build_bank(path: Path, n_rooms: int, seed: int) -> None:
         lengths=np.array([len(response) for response in responses]),
         rt60_s=np.array([room.rt60_s for room in rooms]),
     )
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_bank(path: Path) -> list[Room]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from percepnet import _core
 from percepnet.training.config import Config, TrainConfig, config_from_json, config_json
-from percepnet.training.dataset import COLUMNS, GATED, Shards, encode, feature_scaling
+from percepnet.training.dataset import COLUMNS, FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
 from percepnet.training.model import Network
@@ -91,7 +90,7 @@ def save_checkpoint(run: Run, path: Path) -> None:
         "seconds": run.seconds,
     }
     torch.save(contents, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_checkpoint(path: Path, config: Config | None = None) -> Run:
@@ -163,18 +162,21 @@ class Log:
     def __init__(self, path: Path, step: int) -> None:
         rows: list[dict[str, str]] = []
         if path.exists():
-            with open(path, newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - lives as long as the run
+        self._file = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, LOG_FIELDS, restval="")
         self._writer.writeheader()
         self._writer.writerows(rows)
+        self._file.flush()
 
     def write(self, row: dict[str, float]) -> None:
+        """One row, on disk at once."""
         self._writer.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
         self._file.flush()
 
     def close(self) -> None:
+        """No more rows."""
         self._file.close()
 
 
@@ -238,7 +240,7 @@ def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Calla
         if run.step % config.log_steps == 0 or validating:
             since = (run.step - 1) % config.log_steps + 1
             row: dict[str, float] = {name: value / since for name, value in sums.items()}
-            hours = run.step * config.batch * config.frames / 360000
+            hours = run.step * config.batch * config.frames / FRAMES_PER_HOUR
             row |= {"step": run.step, "seconds": run.seconds, "audio_hours": hours, "shard_hours": shards.hours()}
             if validating and held is not None:
                 row |= validate(run, held)
@@ -254,24 +256,3 @@ def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Calla
 def count_weights(network: Network) -> int:
     """Weights and biases that are trained."""
     return sum(p.numel() for p in network.parameters())
-
-
-def plot(log: Path, image: Path) -> None:
-    """Losses over steps, trained and validated, as a picture."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with open(log, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    figure, axes = pyplot.subplots(1, 4, figsize=(16, 4))
-    for axis, name in zip(axes, ("loss", "gains", "strengths", "spectral"), strict=True):
-        for column, style in ((name, "-"), (f"validation_{name}", "o-")):
-            points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
-            axis.plot(*zip(*points, strict=True), style, label=column) if points else None
-        axis.set(xlabel="step", title=name, yscale="log")
-        axis.legend()
-    figure.tight_layout()
-    figure.savefig(image)
-    pyplot.close(figure)

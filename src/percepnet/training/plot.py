@@ -1,0 +1,23 @@
+"""The log of a run as a picture."""
+
+import csv
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+PANELS = ("loss", "gains", "strengths", "spectral", "speech")
+
+
+def plot(log: Path, image: Path) -> None:
+    """Losses over steps, trained and validated."""
+    with log.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(4 * len(PANELS), 4), layout="tight")
+    axes = figure.subplots(1, len(PANELS))
+    for axis, name in zip(axes, PANELS, strict=True):
+        for column, style in ((name, "-"), (f"validation_{name}", "o-")):
+            points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
+            axis.plot([step for step, _ in points], [value for _, value in points], style, label=column)
+        axis.set(xlabel="step", title=name, yscale="log")
+        axis.legend()
+    figure.savefig(image)

@@ -1,0 +1,117 @@
+"""Files, clips, bandwidth, licences, and what must not be trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import signals
+from percepnet.training import corpus as corpora
+from percepnet.training.corpus import (
+    Corpus,
+    Source,
+    build_cache,
+    decode,
+    find_clips,
+    licence_table,
+    measure_bandwidth,
+    read_set_aside,
+    read_sources,
+    training_sources,
+)
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    return np.round(samples * 32768).astype(np.int16)
+
+
+def test_a_folder_of_ones_own_is_a_corpus(corpus_root: Path) -> None:
+    sources = {source.path: source for source in read_sources(corpus_root)}
+
+    assert sources["speech/ada/ada.wav"].speaker == "ada"
+    assert sources["noise/0.flac"].kind == "noise"
+
+
+def test_a_manifest_is_read(tmp_path: Path) -> None:
+    row = "train/speech/a/b.opus,speech,a,Bea,de,CC0,3.2,1\n"
+    (tmp_path / "manifest.csv").write_text("path,kind,source,speaker,language,licence,seconds,nclips\n" + row)
+
+    assert read_sources(tmp_path) == [Source("train/speech/a/b.opus", "speech", "a", "Bea", "de", "CC0")]
+
+
+def test_files_set_aside_are_never_read(corpus_root: Path, cache: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "set_aside.txt"
+    listed.write_text("speech/ada/ada.wav\nnoise/0.flac\n")
+    set_aside = read_set_aside(listed)
+
+    decoded = build_cache(corpus_root, training_sources(read_sources(corpus_root), set_aside), tmp_path / "cache")
+    kept = Corpus(cache, set_aside)
+
+    assert not {"speech/ada/ada.wav", "noise/0.flac"} & {r.path for r in decoded}
+    assert not {"speech/ada/ada.wav", "noise/0.flac"} & {r.path for r in kept}
+    assert len(decoded) == len(list(kept)) == 10
+
+
+def test_rooms_and_other_splits_are_never_read(corpus_root: Path) -> None:
+    paths = [source.path for source in training_sources(read_sources(corpus_root), [], prefix="noise/")]
+
+    assert paths == ["noise/0.flac", "noise/1.flac", "noise/2.flac", "noise/muges/rain.wav"]
+    assert all(source.kind != "rir" for source in training_sources(read_sources(corpus_root), []))
+
+
+def test_cache_holds_the_samples(corpus_root: Path, corpus: Corpus) -> None:
+    recording = next(r for r in corpus if r.path == "speech/ben/ben.wav")
+
+    cached = corpus.samples(recording, 0, recording.n_samples)
+    expected = soundfile.read(corpus_root / recording.path, dtype="float32")[0]
+
+    np.testing.assert_array_equal(cached, expected)
+
+
+def test_other_rates_and_channels_become_mono_at_48_khz(tmp_path: Path) -> None:
+    mono = signals.tone(440, 1.0, sample_rate=16000)
+    soundfile.write(tmp_path / "a.wav", np.stack((mono, mono), 1), 16000)
+
+    samples, limit_hz = decode(tmp_path / "a.wav")
+
+    assert limit_hz == pytest.approx(7600)
+    np.testing.assert_allclose(samples[4800:-4800] / 32768, signals.tone(440, 1.0)[4800:-4800], atol=2e-3)
+
+
+def test_clips_lie_between_digital_silences() -> None:
+    noise = to_int16(signals.noise(1.0))
+    samples = np.concatenate((np.zeros(3000, np.int16), noise, np.zeros(7200, np.int16), noise, np.zeros(100, np.int16)))
+
+    (first, second) = find_clips(samples)
+
+    np.testing.assert_allclose(first, (3000, 51000), atol=3)
+    np.testing.assert_allclose(second, (58200, 106300), atol=3)
+
+
+@pytest.mark.parametrize("cutoff_hz", [4000, 8000, 16000])
+def test_bandwidth_of_limited_noise_is_found(cutoff_hz: int) -> None:
+    spectrum = np.fft.rfft(signals.noise(2.0, exponent=1))
+    spectrum[np.fft.rfftfreq(96000, 1 / 48000) > cutoff_hz] = 0
+
+    found = measure_bandwidth(to_int16(np.fft.irfft(spectrum)))
+
+    assert cutoff_hz - 50 < found < cutoff_hz + 350
+
+
+def test_licences_are_listed_by_source(corpus: Corpus) -> None:
+    table = licence_table(corpus)
+
+    assert sum(int(str(row["files"])) for row in table) == len(corpus.recordings)
+    assert {"kind": "speech", "source": "ada", "licences": ["the owner of these files"], "files": 1} in table
+
+
+def test_kinds_of_noise() -> None:
+    kinds = {
+        "music": Source("a", "music", "b", "", "", ""),
+        "keys": Source("a", "sfx", "mechvibes", "", "", ""),
+        "ambience": Source("a", "noise", "muges", "", "", ""),
+        "event": Source("a", "noise", "esc10", "", "", ""),
+    }
+
+    assert {name: corpora.noise_group(source) for name, source in kinds.items()} == {name: name for name in kinds}

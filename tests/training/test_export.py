@@ -1,0 +1,87 @@
+"""A checkpoint becomes a file that the core reads, or none at all."""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from percepnet import _core
+from percepnet.training import export
+from percepnet.training.config import Config
+from percepnet.training.export import export_checkpoint, export_run, write_weights
+from percepnet.training.model import named_tensors
+from percepnet.training.train import CHECKPOINT, Run, new_run, save_checkpoint
+
+
+@pytest.fixture
+def run(toy: Config) -> Run:
+    """Weights that move with the features."""
+    fresh = new_run(toy)
+    with torch.no_grad():
+        for parameter in fresh.average.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())), alpha=0.2)
+    return fresh
+
+
+def test_header_is_that_of_the_format() -> None:
+    contents = write_weights({"a": np.arange(6.0).reshape(2, 3)}, 2, {"id": "x"})
+
+    assert contents[:8] == b"PERCEPNT"
+    version, checksum, size, lookahead, n_features, n_scalars, n_tensors, card, card_size = struct.unpack_from(
+        "<IIQIIIIQQ", contents, 8
+    )
+    assert (version, lookahead, n_features, n_scalars, n_tensors) == (1, 2, 72, 0, 1)
+    assert size == len(contents)
+    assert checksum == zlib.crc32(contents[16:])
+    assert json.loads(contents[card : card + card_size]) == {"id": "x"}
+    name, kind, storage, rows, columns, offset, n_bytes = struct.unpack_from("<40sIIIIQQ", contents, 256)
+    assert (name.rstrip(b"\0"), kind, storage, rows, columns, offset % 64, n_bytes) == (b"a", 0, 0, 2, 3, 0, 24)
+    np.testing.assert_array_equal(np.frombuffer(contents, "<f4", 6, offset), np.arange(6))
+
+
+def test_core_computes_what_was_trained(run: Run, toy: Config, tmp_path: Path) -> None:
+    save_checkpoint(run, tmp_path / CHECKPOINT)
+    (tmp_path / "card.json").write_text('{"licence": "CC0-1.0", "limits": "a toy"}')
+
+    difference = export_checkpoint(tmp_path / CHECKPOINT, tmp_path / "toy.pnw", tmp_path / "card.json", "toy")
+
+    model = _core.ModelHandle((tmp_path / "toy.pnw").read_bytes())
+    card = json.loads(model.card)
+    assert difference < 1e-5
+    assert model.lookahead == toy.dataset.lookahead
+    assert (card["id"], card["licence"], card["limits"]) == ("toy", "CC0-1.0", "a toy")
+    assert {row["source"] for row in card["data"]} >= {"ada", "mechvibes"}
+    assert card["recipe"]["model"]["hidden"] == 16
+
+
+def test_features_reach_the_outputs(run: Run) -> None:
+    features = np.random.default_rng(0).normal(0, 10, (30, 72)).astype(np.float32)
+
+    contents, _ = export_run(run, features, {})
+    gains, strengths, _ = _core.network_run(_core.ModelHandle(contents), features)
+
+    assert gains.std() > 0.05
+    assert strengths.std() > 0.05
+
+
+def test_a_network_that_differs_is_not_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(network: object) -> dict[str, np.ndarray]:
+        tensors = named_tensors(network)  # type: ignore[arg-type]
+        return tensors | {"gains.bias": tensors["gains.bias"] + 0.01}
+
+    save_checkpoint(run, tmp_path / CHECKPOINT)
+    monkeypatch.setattr("percepnet.training.model.named_tensors", damaged)
+
+    with pytest.raises(ValueError, match="nothing was written"):
+        export_checkpoint(tmp_path / CHECKPOINT, tmp_path / "toy.pnw", None, "toy")
+    assert not list(tmp_path.glob("toy.pnw*"))
+
+
+def test_export_module_needs_no_torch() -> None:
+    names = set(vars(export))
+
+    assert "torch" not in names

@@ -1,0 +1,114 @@
+"""Mixtures: seeded, at the ratio and level they claim, with a target that is the speech."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import signals
+from percepnet.training.config import MixingConfig
+from percepnet.training.corpus import Corpus
+from percepnet.training.mixing import NOISE_KINDS, Mixer, Mixture, active_rms, low_pass, rms, shaped_noise, tones
+from percepnet.training.rooms import Room, simulate
+
+PLAIN = MixingConfig(
+    seconds=4.0, noise_only=0, noise_free=0, snr_high=0, level_wide=0, room=0, low_pass=0, clipping=0, quantisation=0,
+    level_step=0, level_db=(-36.0, -30.0), snr_db=(0.0, 20.0),
+)  # fmt: skip
+
+
+def mixtures(corpus: Corpus, config: MixingConfig, count: int) -> list[Mixture]:
+    mixer = Mixer(corpus, [simulate(np.random.default_rng(0))] if config.room else [], config)
+    return [mixer.mix(np.random.default_rng((1, i))) for i in range(count)]
+
+
+def test_equal_seeds_give_equal_mixtures(corpus: Corpus) -> None:
+    config = MixingConfig(seconds=3.0)
+
+    for first, second in zip(mixtures(corpus, config, 12), mixtures(corpus, config, 12), strict=True):
+        np.testing.assert_array_equal(first.noisy, second.noisy)
+        np.testing.assert_array_equal(first.clean, second.clean)
+
+
+def test_mixtures_are_finite_and_do_not_overload(corpus: Corpus) -> None:
+    for mixture in mixtures(corpus, MixingConfig(seconds=3.0), 30):
+        assert mixture.noisy.dtype == mixture.clean.dtype == np.float32
+        assert mixture.noisy.shape == mixture.clean.shape == (144000,)
+        assert np.isfinite(mixture.noisy).all()
+        assert np.abs(mixture.noisy).max() <= 1
+
+
+@pytest.mark.parametrize("kind", NOISE_KINDS)
+def test_ratio_is_the_claimed_one(corpus: Corpus, kind: str) -> None:
+    config = replace(PLAIN, **{name: float(name == kind) for name in NOISE_KINDS})
+
+    for mixture in mixtures(corpus, config, 4):
+        measured_db = 20 * np.log10(active_rms(mixture.clean) / rms(mixture.noisy - mixture.clean))
+        assert measured_db == pytest.approx(mixture.snr_db, abs=0.2)
+
+
+def test_level_is_inside_the_range(corpus: Corpus) -> None:
+    levels = [20 * np.log10(active_rms(mixture.clean)) for mixture in mixtures(corpus, PLAIN, 12)]
+
+    assert min(levels) > -36.2
+    assert max(levels) < -29.8
+
+
+def test_without_noise_noisy_is_clean(corpus: Corpus) -> None:
+    (mixture,) = mixtures(corpus, replace(PLAIN, noise_free=1.0), 1)
+
+    assert mixture.snr_db == float("inf")
+    np.testing.assert_array_equal(mixture.noisy, mixture.clean)
+
+
+def test_without_speech_the_target_is_dither(corpus: Corpus) -> None:
+    (mixture,) = mixtures(corpus, replace(PLAIN, noise_only=1.0), 1)
+
+    assert mixture.snr_db == float("-inf")
+    assert 20 * np.log10(rms(mixture.clean)) < -76
+    assert rms(mixture.noisy) > 10 * rms(mixture.clean)
+
+
+def test_low_pass_limits_noisy_clean_and_bandwidth(corpus: Corpus) -> None:
+    config = replace(PLAIN, low_pass=1.0, low_pass_hz=(6000.0, 6001.0))
+
+    for mixture in mixtures(corpus, config, 2):
+        assert mixture.bandwidth_hz <= 5701
+        for samples in (mixture.noisy, mixture.clean):
+            spectrum = np.abs(np.fft.rfft(samples)) ** 2
+            assert spectrum[4 * 6100 :].sum() < 1e-8 * spectrum.sum()
+
+
+def test_clipping_and_quantisation_leave_the_target_alone(corpus: Corpus) -> None:
+    (plain,) = mixtures(corpus, PLAIN, 1)
+    (worn,) = mixtures(corpus, replace(PLAIN, clipping=1.0, quantisation=1.0), 1)
+
+    assert np.abs(worn.noisy).max() < np.abs(plain.noisy).max()
+    np.testing.assert_array_equal(worn.noisy * 32768, np.round(worn.noisy * 32768))
+    np.testing.assert_array_equal(worn.clean, plain.clean)
+
+
+def test_room_reaches_noisy_more_than_target(corpus: Corpus) -> None:
+    tail = np.random.default_rng(0).standard_normal(40000) * 0.05 * 10 ** (-np.arange(40000) / 16000)  # RT60 1 s
+    tail[0] = 1.0
+    room = Room(tail.astype(np.float32), tail.astype(np.float32), 1.0)
+    mixer = Mixer(corpus, [room], replace(PLAIN, room=1.0, noise_free=1.0))
+
+    mixture = mixer.mix(np.random.default_rng(0))
+
+    assert rms(mixture.noisy - mixture.clean) > 0.3 * rms(mixture.clean)
+
+
+def test_low_pass_is_flat_below_and_silent_above() -> None:
+    samples = (signals.tone(3000, 1.0) + signals.tone(9000, 1.0)).astype(np.float32)
+
+    np.testing.assert_allclose(low_pass(samples, 6000.0), signals.tone(3000, 1.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [shaped_noise, tones])
+def test_synthetic_noises_are_finite_and_audible(make: object) -> None:
+    for seed in range(8):
+        samples = make(48000, np.random.default_rng(seed))  # type: ignore[operator]
+
+        assert samples.dtype == np.float32
+        assert 0.1 < rms(samples) < 30

@@ -1,0 +1,141 @@
+"""A toy run: it learns, stops and goes on bit for bit, and keeps its books."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from percepnet.training.config import Config, TrainConfig
+from percepnet.training.dataset import prepare_mixer
+from percepnet.training.mixing import Mixer
+from percepnet.training.plot import plot
+from percepnet.training.train import (
+    CHECKPOINT,
+    LOG,
+    Run,
+    average_decay,
+    learning_rate,
+    load_checkpoint,
+    new_run,
+    train,
+    validate,
+    validation_rows,
+)
+
+
+def at(config: Config, folder: Path, **changes: object) -> Config:
+    return replace(config, train=replace(config.train, folder=str(folder), **changes))  # type: ignore[arg-type]
+
+
+def assert_equal_runs(first: Run, second: Run) -> None:
+    for a, b in ((first.network, second.network), (first.average, second.average)):
+        for name, tensor in a.state_dict().items():
+            assert torch.equal(tensor, b.state_dict()[name]), name
+    assert first.rng.bit_generator.state == second.rng.bit_generator.state
+    assert first.step == second.step
+
+
+@pytest.fixture(scope="session")
+def pairs(toy: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two validation pairs of different lengths."""
+    folder = tmp_path_factory.mktemp("pairs")
+    mixer: Mixer = prepare_mixer(toy)
+    for i in range(2):
+        mixture = mixer.mix(np.random.default_rng((99, i)))
+        for kind in ("clean", "noisy"):
+            (folder / kind).mkdir(exist_ok=True)
+            soundfile.write(folder / kind / f"{i}.wav", getattr(mixture, kind)[: 150000 - 10000 * i], 48000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(toy: Config, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(at(toy, tmp_path_factory.mktemp("run"), validation=str(pairs)), lambda _: None)
+
+
+def log_rows(run: Run) -> list[dict[str, str]]:
+    with (Path(run.config.train.folder) / LOG).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_loss_falls(finished: Run) -> None:
+    first, *_, last = log_rows(finished)
+
+    assert float(last["loss"]) < 0.85 * float(first["loss"])
+
+
+def test_recordings_that_were_not_trained_on_gain(finished: Run, pairs: Path) -> None:
+    fresh = new_run(finished.config)
+    fresh.average.set_scaling(finished.average.mean.numpy(), finished.average.scale.numpy())
+    held = validation_rows(pairs, finished.config.dataset.lookahead)
+
+    assert validate(finished, held)["validation_loss"] < 0.85 * validate(fresh, held)["validation_loss"]
+
+
+def test_log_has_a_row_every_few_steps(finished: Run) -> None:
+    rows = log_rows(finished)
+
+    assert [int(row["step"]) for row in rows] == [12, 24, 36, 48]
+    assert [bool(row["validation_loss"]) for row in rows] == [False, True, False, True]
+
+
+def test_equal_seeds_give_equal_weights(finished: Run, tmp_path: Path) -> None:
+    assert_equal_runs(train(at(finished.config, tmp_path), lambda _: None), finished)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(finished: Run, tmp_path: Path) -> None:
+    class Interruption(Exception):  # noqa: N818 - not an error
+        pass
+
+    def interrupt(line: str) -> None:
+        if "step 36" in line:
+            raise Interruption
+
+    config = at(finished.config, tmp_path)
+    with pytest.raises(Interruption):
+        train(config, interrupt)
+    assert load_checkpoint(tmp_path / CHECKPOINT).step == 24
+
+    assert_equal_runs(train(config, lambda _: None), finished)
+    logs = [(Path(folder) / LOG).read_text().splitlines() for folder in (tmp_path, finished.config.train.folder)]
+    assert [line.split(",")[0] for line in logs[0]] == [line.split(",")[0] for line in logs[1]]
+
+
+def test_a_finished_run_can_be_extended(finished: Run, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes((Path(finished.config.train.folder) / CHECKPOINT).read_bytes())
+
+    longer = train(at(finished.config, tmp_path, steps=52, restart_step=48, warm_up=2), lambda _: None)
+
+    assert longer.step == 52
+    assert not torch.equal(longer.network.dense.weight, finished.network.dense.weight)
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    config = TrainConfig(steps=100, warm_up=10, learning_rate=1.0, learning_rate_end=0.1)
+
+    assert [learning_rate(step, config) for step in (0, 9, 10, 55, 100)] == pytest.approx([0.1, 1.0, 1.0, 0.55, 0.1])
+
+
+def test_learning_rate_restarts() -> None:
+    config = TrainConfig(steps=200, warm_up=10, restart_step=100, learning_rate=1.0, learning_rate_end=0.1)
+
+    assert [learning_rate(step, config) for step in (100, 110, 200)] == pytest.approx([0.1, 1.0, 0.1])
+    with pytest.raises(ValueError, match="restart_step 100"):
+        learning_rate(99, config)
+
+
+def test_averaging_forgets_the_start() -> None:
+    config = TrainConfig(ema=0.999)
+
+    assert average_decay(0, config) == pytest.approx(0.1)
+    assert average_decay(100_000, config) == 0.999
+
+
+def test_the_log_plots(finished: Run, tmp_path: Path) -> None:
+    plot(Path(finished.config.train.folder) / LOG, tmp_path / "log.png")
+
+    assert (tmp_path / "log.png").read_bytes()[:4] == b"\x89PNG"
