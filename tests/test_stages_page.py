@@ -232,7 +232,7 @@ def test_only_the_chosen_stage_is_let_through(browser: Any) -> None:
     def loudness() -> Any:
         return browser.execute_script("return Object.fromEntries([...sound.outputs].map(([n, o]) => [n, o.gain.value]))")
 
-    wait_for(lambda: loudness()["oracle_bands"] > 0.99, "the cross-fade")
+    wait_for(lambda: loudness()["oracle_bands"] > 0.999, "the cross-fade")
     assert {stage for stage, gain in loudness().items() if gain > 0.01} == {"oracle_bands"}
 
 

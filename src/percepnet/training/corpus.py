@@ -193,7 +193,7 @@ class Corpus:
     def samples(self, recording: Recording, start: int, stop: int) -> Floats:
         """Samples ``start`` to ``stop`` of a recording: (stop - start,) float32, full scale 1."""
         stretch = self._audio[recording.offset + start : recording.offset + min(stop, recording.n_samples)]
-        return np.asarray(stretch, dtype=np.float32) / 32768
+        return np.asarray(stretch / np.float32(32768), dtype=np.float32)
 
     def __iter__(self) -> Iterator[Recording]:
         return iter(self.recordings)

@@ -58,7 +58,7 @@ def normalised(samples: Floats) -> Floats:
 
 
 def amplitude(level_db: float) -> float:
-    """DB to a factor."""
+    """The factor of a level in dB."""
     return float(10 ** (level_db / 20))
 
 
