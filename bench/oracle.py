@@ -9,6 +9,7 @@ look-ahead. Stages are those of `percepnet stages`; then come variants of oracle
     comb_half            half the strengths
     comb_no_attenuation  without the extra attenuation of bands that the comb cannot clean (SPEC 2.5)
     comb_no_rescale      without restoring the energy that the comb takes from a band (SPEC 4, step 4)
+    comb_guard           with the guard against half a period, which imposed strengths escape and the network's do not
 """
 
 import argparse
@@ -34,7 +35,7 @@ Array: TypeAlias = npt.NDArray[np.float32]
 Result: TypeAlias = dict[str, Any]  # file, snr_db, noise_kind and a score for each of SYSTEMS
 
 STAGES = ["noisy", "oracle_bins", "oracle_bands", "oracle_comb", "oracle_postfilter", "comb_clean_pitch"]
-VARIANTS = ["comb_half", "comb_no_attenuation", "comb_no_rescale"]
+VARIANTS = ["comb_half", "comb_no_attenuation", "comb_no_rescale", "comb_guard"]
 # A comb that keeps little of the energy in half of the low bands speaks for half a period (SPEC 11); as gains.cpp has it.
 LOW_BANDS, WRONG_PERIOD_AMPLITUDE, WRONG_PERIOD_STRENGTH = 14, 0.35, 0.5
 
@@ -57,6 +58,7 @@ def systems(noisy: Array, clean: Array, model: percepnet.Model) -> dict[str, Arr
         "comb_half": enhance(noisy, model, oracle.gains, half),
         "comb_no_attenuation": enhance(noisy, model, oracle.ratio, oracle.strengths),
         "comb_no_rescale": assemble(noisy, oracle, lookahead, rescale=False),
+        "comb_guard": enhance(noisy, model, oracle.gains, guarded(oracle)),
     }
 
 
@@ -77,7 +79,7 @@ def assemble(noisy: Array, oracle: Oracle, lookahead: int, rescale: bool = True)
     signal = _core.stage_dc_blocker(np.pad(noisy, (0, (n + lookahead) * _core.HOP - noisy.size)))
     signal = np.pad(signal, (_core.HOP, 0))
     spectra = np.empty((n, _core.BINS), np.complex64)
-    for t, strengths in enumerate(limited(oracle)):
+    for t, strengths in enumerate(oracle.strengths):
         start = t * _core.HOP
         spectrum = _core.stage_analysis(signal[start : start + _core.WINDOW])
         combed, _, _ = _core.stage_comb(signal, start, oracle.analysis.period[t], lookahead * _core.HOP)
@@ -90,8 +92,8 @@ def assemble(noisy: Array, oracle: Oracle, lookahead: int, rescale: bool = True)
     return _core.stage_synthesis(spectra)[_core.HOP : _core.HOP + noisy.size]
 
 
-def limited(oracle: Oracle) -> Array:
-    """Strengths (frames, BANDS) after the guard against half a period."""
+def guarded(oracle: Oracle) -> Array:
+    """Strengths (frames, BANDS) as the guard leaves them."""
     statistics = oracle.analysis.statistics
     if statistics is None:
         raise TypeError("an oracle has statistics")

@@ -1,15 +1,26 @@
 "use strict";
 
-// An exhibit plays all its signals at once, all but one muted: then switching keeps the position to the sample.
+const FADE_S = 0.005;
+let context = null; // of Web Audio; browsers want it made after a click
+
+function bytesOf(dataUri) {
+  return Uint8Array.from(atob(dataUri.slice(dataUri.indexOf(",") + 1)), (letter) => letter.charCodeAt(0)).buffer;
+}
+
+// Plays all its signals at once, on one clock, and lets one be heard: switching keeps the position to the sample.
 class Exhibit {
   static active = null;
 
   constructor(article) {
     this.seconds = Number(article.dataset.seconds);
     this.tracks = [...article.querySelectorAll(".track")];
-    this.sounds = this.tracks.map((track) => track.querySelector("audio"));
     this.button = article.querySelector(".play");
     this.time = article.querySelector(".time");
+    this.sounds = null; // decoded when first played
+    this.sources = [];
+    this.gains = [];
+    this.at = 0;
+    this.chosen = this.tracks.length - 1;
     this.button.addEventListener("click", () => this.toggle());
     article.addEventListener("pointerdown", () => { Exhibit.active = this; });
     article.addEventListener("focusin", () => { Exhibit.active = this; });
@@ -24,48 +35,62 @@ class Exhibit {
     for (const moment of article.querySelectorAll(".moment")) {
       moment.addEventListener("click", () => this.play(Math.max(0, Number(moment.dataset.at) - 0.5)));
     }
-    this.sounds[0].addEventListener("ended", () => this.pause());
-    this.choose(this.tracks.length - 1);
+    this.choose(this.chosen);
   }
 
-  get playing() { return !this.sounds[0].paused; }
+  get playing() { return this.sources.length > 0; }
+
+  get position() {
+    return this.playing ? Math.min(Math.max(this.at, context.currentTime - this.origin), this.seconds) : this.at;
+  }
 
   choose(i) {
     if (i >= this.tracks.length) return;
-    this.sounds.forEach((sound, j) => { sound.muted = i !== j; });
+    this.chosen = i;
+    this.gains.forEach((gain, j) => gain.gain.setTargetAtTime(i === j ? 1 : 0, context.currentTime, FADE_S));
     this.tracks.forEach((track, j) => track.classList.toggle("active", i === j));
   }
 
-  play(at) {
-    if (Exhibit.active !== null && Exhibit.active !== this) Exhibit.active.pause();
-    for (const other of exhibits) if (other !== this) other.pause();
+  async play(at) {
+    for (const exhibit of exhibits) exhibit.pause();
     Exhibit.active = this;
-    for (const sound of this.sounds) {
-      sound.currentTime = at;
-      sound.play();
-    }
+    this.at = Math.min(Math.max(at, 0), this.seconds);
+    context ??= new AudioContext();
+    await context.resume();
+    this.sounds ??= await Promise.all(this.tracks.map((track) => context.decodeAudioData(bytesOf(track.dataset.sound))));
+    this.pause(); // of two clicks while the sounds were decoded
+    const start = context.currentTime + 0.03;
+    this.origin = start - this.at;
+    this.gains = this.sounds.map((_, i) => new GainNode(context, { gain: i === this.chosen ? 1 : 0 }));
+    this.sources = this.sounds.map((buffer, i) => {
+      const source = new AudioBufferSourceNode(context, { buffer });
+      source.connect(this.gains[i]).connect(context.destination);
+      source.start(start, this.at);
+      return source;
+    });
     this.button.textContent = "Pause";
     requestAnimationFrame(() => this.draw());
   }
 
   pause() {
-    for (const sound of this.sounds) sound.pause();
+    if (!this.playing) return;
+    this.at = this.position;
+    for (const source of this.sources) source.stop();
+    this.sources = [];
+    this.gains = [];
     this.button.textContent = "Play";
   }
 
   toggle() {
-    if (this.playing) {
-      this.pause();
-      return;
-    }
-    const at = this.sounds[0].currentTime;
-    this.play(at >= this.seconds - 0.02 ? 0 : at);
+    if (this.playing) this.pause();
+    else this.play(this.at >= this.seconds ? 0 : this.at);
   }
 
   draw() {
-    const at = this.sounds[0].currentTime;
+    const at = this.position;
     for (const track of this.tracks) track.querySelector(".head").style.left = `${100 * at / this.seconds}%`;
     this.time.textContent = `${at.toFixed(2)} s`;
+    if (at >= this.seconds) this.pause();
     if (this.playing) requestAnimationFrame(() => this.draw());
   }
 }

@@ -49,15 +49,16 @@ def mean_of(values: Iterable[float | None]) -> Mean:
 
 
 def summarise(rows: list[Row], names: list[str]) -> Table:
-    """Of every metric: noisy, enhanced, and their change, whose interval is that of the paired differences."""
-    return {
-        name: {
-            "noisy": mean_of(row["noisy"].get(name) for row in rows),
-            "enhanced": mean_of(row["enhanced"].get(name) for row in rows),
-            "change": mean_of(change(row, name) for row in rows),
-        }
-        for name in names
-    }
+    """Of every metric: noisy, enhanced, and their change, whose interval is that of the paired differences.
+
+    All three over the same files: those where both scores are defined and finite.
+    """
+    table: Table = {}
+    for name in names:
+        comparable = [row for row in rows if change(row, name) is not None]
+        table[name] = {system: mean_of(row[system][name] for row in comparable) for system in ("noisy", "enhanced")}
+        table[name]["change"] = mean_of(change(row, name) for row in comparable)
+    return table
 
 
 def change(row: Row, name: str) -> float | None:

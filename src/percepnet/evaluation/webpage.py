@@ -62,8 +62,8 @@ def _card(name: str, table: Table) -> str:
     metric, row = METRICS[name], table[name]
     return (
         f'<div class="card"><h3>{metric.title}</h3><p class="big">{metric.show(row["enhanced"].mean)}</p>'
-        f'<p>noisy {metric.show(row["noisy"].mean)}, <span class="{_verdict(name, row["change"])}">'
-        f"{_with_interval(name, row['change'], signed=True)}</span></p></div>"
+        f"<p>noisy {metric.show(row['noisy'].mean)}</p>"
+        f'<p class="{_verdict(name, row["change"])}">{_with_interval(name, row["change"], signed=True)}</p></div>'
     )
 
 
@@ -82,7 +82,8 @@ def _summary(evaluation: Evaluation) -> str:
     return (
         f'<section><h2>Means</h2><div class="wide"><table><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table></div>'
         "<p>± is the 95 % interval of the mean over files (Student's t); for a change, that of the paired differences. "
-        "A change is coloured where its interval does not contain 0. Infinite and undefined scores are left out.</p>"
+        "A change is coloured where its interval does not contain 0. Files where either score is infinite or undefined "
+        "are left out.</p>"
         "</section>"
     )
 
@@ -216,10 +217,11 @@ def _track(exhibit: Exhibit, index: int, name: str) -> str:
         if f_hz < 0.9 * exhibit.top_hz
     )
     return (
-        f'<div class="track" data-name="{name}"><button class="name" title="key {index + 1}">{index + 1} {name}</button>'
+        f'<div class="track" data-sound="{exhibit.sounds[name]}">'
+        f'<button class="name" title="key {index + 1}">{index + 1} {name}</button>'
         f'<div class="picture"><img alt="spectrogram of {name}" src="{exhibit.spectrograms[name]}">'
         f'{marks}<i class="head"></i></div>'
-        f'<div class="ticks">{ticks}</div><audio preload="auto" src="{exhibit.sounds[name]}"></audio></div>'
+        f'<div class="ticks">{ticks}</div></div>'
     )
 
 

@@ -33,8 +33,8 @@ LOSSLESS_S: Final = 20.0
 # libsndfile's measure of Opus: 82 kbit/s for one channel, 6.6 MB for eight stages of a minute.
 OPUS_COMPRESSION: Final = 0.7
 
-# For the eye only, hence not the core's window: 43 ms tell the harmonics of a deep voice apart, 20 ms do not.
-WINDOW: Final = 2048
+# For the eye only, hence not the core's window: 64 ms tell the harmonics of a deep voice apart, 20 ms do not.
+WINDOW: Final = 3072
 LINES: Final = 4096
 ROWS: Final = 128
 FLOOR_DB: Final = -150.0  # dB re full scale that a spectrogram's 0 stands for; its unit is 1 dB

@@ -368,7 +368,7 @@ async function start() {
   for (const stage of content.stages) shown.levels[stage.name] = await spectrogram(stage);
   for (const [name, packed] of Object.entries(content.tracks)) shown.tracks[name] = await track(packed);
   gainError();
-  $("worst").hidden = !shown.error;
+  $("worst").hidden = $("worst-key").hidden = !shown.error;
   buildPanels();
   buildScores();
   $("plots").ariaValueMax = content.seconds;

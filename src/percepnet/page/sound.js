@@ -48,6 +48,11 @@ class Sound {
     const [start, end] = this.loop ?? [0, this.seconds];
     if (this.place >= end - 0.01 || (this.loop && this.place < start)) this.place = start;
     this.started = this.context.currentTime + 0.03;
+    // Outputs rest while nothing plays, so a choice made meanwhile takes effect here.
+    for (const [name, output] of this.outputs) {
+      output.gain.cancelScheduledValues(0);
+      output.gain.setValueAtTime(name === this.stage ? 1 : 0, this.context.currentTime);
+    }
     this.sources = [...this.buffers].map(([name, buffer]) => this.source(name, buffer));
     this.sources[0].onended = () => this.finished();
     this.playing = true;
