@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,21 +35,49 @@ CHECKED_FROM = 16  # the checksum covers everything from here
 EQUALITY = 1e-4  # largest difference between core and PyTorch that an export tolerates
 
 
-def write_weights(tensors: Mapping[str, npt.NDArray[np.floating]], lookahead: int, card: Mapping[str, object]) -> bytes:
-    """A weight file of dense float32 tensors, each (rows, columns), under their names of docs/weight-file.md."""
+class Int8(NamedTuple):
+    """A quantised matrix: row r is scales[r] * integers[r]."""
+
+    integers: npt.NDArray[np.int8]  # (rows, columns), -127..127
+    scales: Floats  # (rows,), not negative
+
+
+def quantise(matrix: Floats) -> Int8:
+    """The nearest multiples of each row's largest magnitude / 127."""
+    largest = np.abs(matrix).max(axis=1).astype(np.float32)
+    scales = largest / np.float32(127)
+    integers = np.round(matrix / np.where(scales > 0, scales, 1)[:, None]).clip(-127, 127)
+    return Int8(integers.astype(np.int8), scales)
+
+
+def write_weights(
+    tensors: Mapping[str, npt.NDArray[np.floating] | Int8], lookahead: int, card: Mapping[str, object]
+) -> bytes:
+    """A weight file of dense tensors, each (rows, columns), float32 or int8, under their names of docs/weight-file.md."""
     text = json.dumps(card, ensure_ascii=False, sort_keys=True).encode()
     table, values = b"", b""
     start = _aligned(HEADER_SIZE + ENTRY_SIZE * len(tensors))
     for name, tensor in tensors.items():
-        data = np.ascontiguousarray(tensor, dtype="<f4").tobytes()
-        table += struct.pack("<40sIIIIQQQQQ", name.encode(), 0, 0, *tensor.shape, start + len(values), len(data), 0, 0, 0)
-        values += data.ljust(_aligned(len(data)), b"\0")
+        is_int8 = isinstance(tensor, Int8)
+        matrix = tensor.integers if isinstance(tensor, Int8) else np.ascontiguousarray(tensor, dtype="<f4")
+        data = np.ascontiguousarray(matrix).tobytes()
+        scales = tensor.scales.astype("<f4").tobytes() if isinstance(tensor, Int8) else b""
+        offset = start + len(values)
+        scales_offset = offset + _aligned(len(data)) if is_int8 else 0
+        table += struct.pack(
+            "<40sIIIIQQQQQ", name.encode(), is_int8, 0, *matrix.shape, offset, len(data), scales_offset, 0, 0
+        )
+        values += _padded(data) + _padded(scales)
     card_start = start + len(values)
     header = struct.pack("<IIIIQQII", lookahead, FEATURES, 0, len(tensors), card_start, len(text), BANDS, COMB_HALF_ORDER)
     body = (header + struct.pack(f"<{BANDS}I", *BAND_CENTRES)).ljust(HEADER_SIZE - 24, b"\0") + table
     body = body.ljust(start - 24, b"\0") + values + text
     checked = struct.pack("<Q", 24 + len(body)) + body
     return MAGIC + struct.pack("<II", VERSION, zlib.crc32(checked)) + checked
+
+
+def _padded(data: bytes) -> bytes:
+    return data.ljust(_aligned(len(data)), b"\0")
 
 
 def _aligned(size: int) -> int:
