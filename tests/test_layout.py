@@ -34,7 +34,7 @@ PYTHON = {
 HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
 
 # ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
-FREE = {"constants", "dot", "elementary", "version"}
+FREE = {"constants", "dot", "elementary", "kernels", "version"}
 STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "postfilter", "resampler", "synthesis"}
 CPP = {
     "constants": {"../include/percepnet"},
@@ -54,7 +54,13 @@ CPP = {
     "postfilter": set(),
     "resampler": set(),
     "synthesis": {"fft", "analysis"},  # the window is one
-    "layers": set(),
+    "kernels": {"kernels_arm", "kernels_generic", "kernels_wasm", "kernels_x86"},
+    "kernels_arm": {"kernels_generic"},
+    "kernels_generic": set(),
+    "kernels_wasm": {"kernels_generic"},
+    "kernels_x86": {"kernels_generic"},
+    "affine": set(),
+    "layers": {"affine"},
     "weights": set(),
     "network": {"layers", "weights"},
     "model": {"network", "weights"},

@@ -13,14 +13,16 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from percepnet import _core
 from percepnet._core import BANDS, FEATURES
+from percepnet.training import int8
 from percepnet.training.bands import BAND_CENTRES
+from percepnet.training.int8 import Int8, Tensor
 
 if TYPE_CHECKING:
     from percepnet.training.model import Network
@@ -35,38 +37,19 @@ CHECKED_FROM = 16  # the checksum covers everything from here
 EQUALITY = 1e-4  # largest difference between core and PyTorch that an export tolerates
 
 
-class Int8(NamedTuple):
-    """A quantised matrix: row r is scales[r] * integers[r]."""
-
-    integers: npt.NDArray[np.int8]  # (rows, columns), -127..127
-    scales: Floats  # (rows,), not negative
-
-
-def quantise(matrix: Floats) -> Int8:
-    """The nearest multiples of each row's largest magnitude / 127."""
-    largest = np.abs(matrix).max(axis=1).astype(np.float32)
-    scales = largest / np.float32(127)
-    integers = np.round(matrix / np.where(scales > 0, scales, 1)[:, None]).clip(-127, 127)
-    return Int8(integers.astype(np.int8), scales)
-
-
-def write_weights(
-    tensors: Mapping[str, npt.NDArray[np.floating] | Int8], lookahead: int, card: Mapping[str, object]
-) -> bytes:
+def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[str, object]) -> bytes:
     """A weight file of dense tensors, each (rows, columns), float32 or int8, under their names of docs/weight-file.md."""
     text = json.dumps(card, ensure_ascii=False, sort_keys=True).encode()
     table, values = b"", b""
     start = _aligned(HEADER_SIZE + ENTRY_SIZE * len(tensors))
     for name, tensor in tensors.items():
         is_int8 = isinstance(tensor, Int8)
-        matrix = tensor.integers if isinstance(tensor, Int8) else np.ascontiguousarray(tensor, dtype="<f4")
-        data = np.ascontiguousarray(matrix).tobytes()
+        data = tensor.integers.tobytes() if isinstance(tensor, Int8) else np.asarray(tensor, dtype="<f4").tobytes()
         scales = tensor.scales.astype("<f4").tobytes() if isinstance(tensor, Int8) else b""
         offset = start + len(values)
         scales_offset = offset + _aligned(len(data)) if is_int8 else 0
-        table += struct.pack(
-            "<40sIIIIQQQQQ", name.encode(), is_int8, 0, *matrix.shape, offset, len(data), scales_offset, 0, 0
-        )
+        place = (offset, len(data), scales_offset, 0, 0)
+        table += struct.pack("<40sIIIIQQQQQ", name.encode(), is_int8, 0, *tensor.shape, *place)
         values += _padded(data) + _padded(scales)
     card_start = start + len(values)
     header = struct.pack("<IIIIQQII", lookahead, FEATURES, 0, len(tensors), card_start, len(text), BANDS, COMB_HALF_ORDER)
@@ -103,6 +86,20 @@ def prove_equality(network: Network, contents: bytes, features: Floats) -> float
     return difference
 
 
+def prove_int8(tensors: Mapping[str, Tensor], contents: bytes, features: Floats) -> None:
+    """Raises ValueError where the core's outputs are not, to the last bit, those of ``int8.run``."""
+    wanted, got = int8.run(tensors, features), _core.network_run(_core.ModelHandle(contents), features)
+    if not all(np.array_equal(a, b) for a, b in zip(wanted, got, strict=True) if a is not None and b is not None):
+        raise ValueError("the core does not compute the quantised network bit for bit: nothing was written")
+
+
+def quantisation_cost(contents: bytes, quantised: bytes, features: Floats) -> dict[str, float]:
+    """Root mean square difference that int8 makes to gains and strengths."""
+    outputs = [_core.network_run(_core.ModelHandle(file), features) for file in (contents, quantised)]
+    differences = {name: outputs[1][i] - outputs[0][i] for i, name in ((0, "rms_gains"), (1, "rms_strengths"))}
+    return {name: round(float(np.sqrt(np.mean(np.square(d)))), 5) for name, d in differences.items()}
+
+
 def model_card(run: Run, identity: str, sources: list[dict[str, object]], extra: Mapping[str, Any]) -> dict[str, Any]:
     """What is known about the model: id, licence, data with licences, recipe; ``extra`` adds scores and limits."""
     from percepnet.training.dataset import FRAMES_PER_HOUR
@@ -132,15 +129,25 @@ def check_features(run: Run) -> Floats:
     return np.ascontiguousarray(rows[..., FEATURE].reshape(-1, FEATURES))
 
 
-def export_run(run: Run, features: Floats, card: Mapping[str, object]) -> tuple[bytes, float]:
-    """The weight file of a run's averaged weights, and how far core and PyTorch differ on ``features``."""
+def export_run(run: Run, features: Floats, card: Mapping[str, object], to_int8: bool = False) -> tuple[bytes, float]:
+    """The weight file of a run's averaged weights, and how far core and PyTorch differ on ``features`` in float32.
+
+    With ``to_int8``, matrices are quantised after that proof, a second one asks for equal bits, and the card tells the cost.
+    """
     from percepnet.training.model import named_tensors
 
-    contents = write_weights(named_tensors(run.average), run.config.dataset.lookahead, card)
-    return contents, prove_equality(run.average, contents, features)
+    tensors, lookahead = named_tensors(run.average), run.config.dataset.lookahead
+    contents = write_weights(tensors, lookahead, card)
+    difference = prove_equality(run.average, contents, features)
+    if to_int8:
+        quantised = int8.quantise_tensors(tensors)
+        cost = quantisation_cost(contents, write_weights(quantised, lookahead, card), features)
+        contents = write_weights(quantised, lookahead, {**card, "quantisation": {"type": "int8"} | cost})
+        prove_int8(quantised, contents, features)
+    return contents, difference
 
 
-def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identity: str) -> float:
+def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identity: str, to_int8: bool = False) -> float:
     """Writes the weight file of a checkpoint and returns the largest difference between core and PyTorch."""
     from percepnet.training.corpus import INDEX_FILE, Corpus, licence_table, read_set_aside
     from percepnet.training.train import load_checkpoint
@@ -152,7 +159,7 @@ def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identit
         set_aside = read_set_aside(Path(corpus.set_aside) if corpus.set_aside else None)
         sources = licence_table(Corpus(Path(corpus.cache), set_aside))
     extra = json.loads(card.read_text(encoding="utf-8")) if card else {}
-    contents, difference = export_run(run, check_features(run), model_card(run, identity, sources, extra))
+    contents, difference = export_run(run, check_features(run), model_card(run, identity, sources, extra), to_int8)
     partial = output.with_name(output.name + ".part")
     partial.write_bytes(contents)
     partial.replace(output)

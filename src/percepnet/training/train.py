@@ -138,6 +138,7 @@ def counted_frames(rng: np.random.Generator, config: TrainConfig) -> Tensor:
 def train_step(run: Run, rows: Floats) -> dict[str, float]:
     """One update from a batch of (batch, frames, COLUMNS)."""
     config = run.config.train
+    run.network.quantised = run.average.quantised = 0 < config.quantise_from_step <= run.step
     rate = learning_rate(run.step, config)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
