@@ -99,3 +99,12 @@ def test_webassembly(isa: str, flags: tuple[str, ...], tmp_path: Path, model: Pa
     program = build("wasm32-wasi", tmp_path, *flags)
 
     assert output(node, "--no-warnings", "-e", NODE_RUNNER, program, model.parent) == [isa, expected]
+
+
+def test_avx_vnni_with_its_instruction_emulated(tmp_path: Path) -> None:
+    if _core.ModelHandle(write_weights(random_tensors(), 2, {})).isa not in ("avx2", "avxvnni", "avx512vnni"):
+        pytest.skip("this processor has no AVX2")
+    program = tmp_path / "emulated"
+    subprocess.run(["c++", *FLAGS, "-o", program, ROOT / "tests" / "native" / "avxvnni_emulated.cpp"], check=True)
+
+    assert output(program) == ["equal"]

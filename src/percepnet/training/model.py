@@ -55,7 +55,7 @@ class CausalConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
         nn.init.xavier_uniform_(self.weight)
 
-    def forward(self, frames: Tensor, history: Tensor, quantised: bool) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, history: Tensor, quantised: bool = False) -> tuple[Tensor, Tensor]:
         """Frames (batch, n, in), history (batch, taps - 1, in) -> (batch, n, out), the next history."""
         joined = torch.cat((history, frames), 1)
         n = frames.shape[1]
