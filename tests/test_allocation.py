@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from networks import random_tensors
 
+from networks import random_tensors
 from percepnet.training.export import write_weights
 from percepnet.training.int8 import quantise_tensors
 
@@ -24,7 +24,8 @@ def test_streams_allocate_and_lock_nothing(quantised: bool, tmp_path: Path) -> N
     program = tmp_path / "allocation"
     subprocess.run(["c++", "-std=c++17", "-O1", "-ffp-contract=off", "-o", program, *sources, "-ldl"], check=True)
 
-    creating, running, locks = map(int, subprocess.run([program, tmp_path / "model.pnw"], capture_output=True).stdout.split())
+    counts = subprocess.run([program, tmp_path / "model.pnw"], check=True, capture_output=True).stdout
+    creating, running, locks = map(int, counts.split())
 
     assert creating > 0  # so that it is known to count
     assert (running, locks) == (0, 0)

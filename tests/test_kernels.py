@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from networks import random_tensors
 
+from networks import random_tensors
 from percepnet import _core
 from percepnet.training import int8
 from percepnet.training.export import write_weights

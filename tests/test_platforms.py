@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from networks import random_tensors
 
+from networks import random_tensors
 from percepnet import _core
 from percepnet.training.export import write_weights
 from percepnet.training.int8 import quantise_tensors
@@ -96,7 +96,7 @@ def test_webassembly(isa: str, flags: tuple[str, ...], tmp_path: Path, model: Pa
     node = shutil.which("node")
     if not node:
         pytest.skip("no node")
-    program = build("wasm32-wasi", tmp_path, *flags)
+    program = build("wasm32-wasi", tmp_path, "-fno-exceptions", *flags)
 
     assert output(node, "--no-warnings", "-e", NODE_RUNNER, program, model.parent) == [isa, expected]
 

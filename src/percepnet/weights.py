@@ -91,6 +91,11 @@ class Model:
         return self._handle.has_speech
 
     @property
+    def contents(self) -> bytes:
+        """The weight file."""
+        return self._contents
+
+    @property
     def isa(self) -> str:
         """The instruction set in use, such as "avx2"; the environment variable PERCEPNET_ISA may name another."""
         return self._handle.isa

@@ -95,9 +95,9 @@ def prove_int8(tensors: Mapping[str, Tensor], contents: bytes, features: Floats)
 
 def quantisation_cost(contents: bytes, quantised: bytes, features: Floats) -> dict[str, float]:
     """Root mean square difference that int8 makes to gains and strengths."""
-    outputs = [_core.network_run(_core.ModelHandle(file), features) for file in (contents, quantised)]
-    differences = {name: outputs[1][i] - outputs[0][i] for i, name in ((0, "rms_gains"), (1, "rms_strengths"))}
-    return {name: round(float(np.sqrt(np.mean(np.square(d)))), 5) for name, d in differences.items()}
+    before, after = (_core.network_run(_core.ModelHandle(file), features)[:2] for file in (contents, quantised))
+    names = ("rms_gains", "rms_strengths")
+    return {name: round(float(np.sqrt(np.mean((b - a) ** 2))), 5) for name, a, b in zip(names, before, after, strict=True)}
 
 
 def model_card(run: Run, identity: str, sources: list[dict[str, object]], extra: Mapping[str, Any]) -> dict[str, Any]:

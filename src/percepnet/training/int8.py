@@ -113,8 +113,8 @@ def exp(x: Floats) -> Floats:
     p = np.full_like(r, 1 / 720)
     for coefficient in (1 / 120, 1 / 24, 1 / 6, 0.5, 1, 1):
         p = p * r + np.float32(coefficient)
-    power: Floats = ((k.astype(np.int32) + 127) << 23).view(np.float32)
-    return p * power
+    power = ((k.astype(np.int32) + 127) << 23).view(np.float32)
+    return np.asarray(p * power, np.float32)
 
 
 def tanh(x: Floats) -> Floats:

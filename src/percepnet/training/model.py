@@ -42,7 +42,9 @@ def rounded_weight(weight: Tensor) -> Tensor:
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor, quantised: bool) -> Tensor:
     """Weight and input rounded if the layer is to be int8."""
-    return functional.linear(rounded_signal(x), rounded_weight(weight), bias) if quantised else functional.linear(x, weight, bias)
+    return (
+        functional.linear(rounded_signal(x), rounded_weight(weight), bias) if quantised else functional.linear(x, weight, bias)
+    )
 
 
 class CausalConv(nn.Module):
@@ -66,11 +68,12 @@ class CausalConv(nn.Module):
 def rounded_gru(gru: nn.GRU, frames: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     """``gru`` with rounded weights, inputs and recurrent inputs; nn.GRU cannot round between its steps."""
     size = gru.hidden_size
-    inputs = affine(frames, gru.weight_ih_l0, gru.bias_ih_l0, True)
-    recurrent = rounded_weight(gru.weight_hh_l0)
+    input_weight, recurrent_weight, input_bias, recurrent_bias = gru.parameters()
+    inputs = affine(frames, input_weight, input_bias, quantised=True)
+    recurrent = rounded_weight(recurrent_weight)
     h, outputs = hidden[0], []
     for sums in inputs.unbind(1):
-        products = functional.linear(rounded_signal(h), recurrent, gru.bias_hh_l0)
+        products = functional.linear(rounded_signal(h), recurrent, recurrent_bias)
         reset, update = torch.sigmoid(sums[:, : 2 * size] + products[:, : 2 * size]).chunk(2, 1)
         candidate = torch.tanh(sums[:, 2 * size :] + reset * products[:, 2 * size :])
         h = torch.lerp(candidate, h, update)
