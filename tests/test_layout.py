@@ -40,6 +40,7 @@ STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch
 CPP = {
     "constants": {"../include/percepnet"},
     "dot": set(),
+    "guarded": set(),
     "elementary": set(),
     "version": set(),
     "fft": set(),
