@@ -42,7 +42,7 @@ check: setup
 	$(MAKE) lint types test
 
 bench: build
-	$(PYTHON) bench/hop.py
+	$(PYTHON) -m percepnet bench
 
 clean:
 	rm -rf build src/percepnet/libpercepnet.*

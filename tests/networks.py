@@ -9,22 +9,23 @@ DENSE, HIDDEN, STRENGTH = 16, 32, 16
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
-def random_tensors(seed: int = 0, speech: bool = True) -> Tensors:
+def random_tensors(seed: int = 0, speech: bool = True, sizes: tuple[int, int, int] = (DENSE, HIDDEN, STRENGTH)) -> Tensors:
     """A network of the format's graph, about 25 000 weights, whose outputs move with its inputs."""
     rng = np.random.default_rng(seed)
+    dense, hidden, strength = sizes
     shapes = {
-        "dense": (DENSE, 72),
-        "conv1": (HIDDEN, 5 * DENSE),
-        "conv2": (HIDDEN, 3 * HIDDEN),
-        "gains": (34, 5 * HIDDEN),
-        "strengths": (34, STRENGTH),
-    } | ({"speech": (1, 5 * HIDDEN)} if speech else {})
+        "dense": (dense, 72),
+        "conv1": (hidden, 5 * dense),
+        "conv2": (hidden, 3 * hidden),
+        "gains": (34, 5 * hidden),
+        "strengths": (34, strength),
+    } | ({"speech": (1, 5 * hidden)} if speech else {})
     tensors: Tensors = {}
     for name, (rows, columns) in shapes.items():
         tensors[f"{name}.weight"] = rng.normal(0, 1.5 / columns**0.5, (rows, columns)).astype(np.float32)
         tensors[f"{name}.bias"] = rng.normal(0, 0.3, (1, rows)).astype(np.float32)
-    grus = {f"gru{i}": (HIDDEN, HIDDEN) for i in (1, 2, 3)} | {"gru_gain": (HIDDEN, HIDDEN)}
-    for name, (inputs, size) in (grus | {"gru_strength": (2 * HIDDEN, STRENGTH)}).items():
+    grus = {f"gru{i}": (hidden, hidden) for i in (1, 2, 3)} | {"gru_gain": (hidden, hidden)}
+    for name, (inputs, size) in (grus | {"gru_strength": (2 * hidden, strength)}).items():
         tensors[f"{name}.input_weight"] = rng.normal(0, 1.5 / inputs**0.5, (3 * size, inputs)).astype(np.float32)
         tensors[f"{name}.recurrent_weight"] = rng.normal(0, 0.7 / size**0.5, (3 * size, size)).astype(np.float32)
         tensors[f"{name}.input_bias"] = rng.normal(0, 0.2, (1, 3 * size)).astype(np.float32)

@@ -20,11 +20,12 @@ PYTHON = {
     "enhancer": {"_core", "errors", "weights"},
     "audio": {"_core", "errors"},
     "metrics": {"_core", "enhancer", "audio", "errors"},
+    "benchmark": {"_core", "errors", "weights"},
     "page": {"_core", "errors"},
     "walkthrough": {"_core", "audio", "enhancer", "errors", "metrics", "page", "weights"},
     "training": {"_core", "audio", "weights", "metrics", "errors", "training", "percepnet"},
     "evaluation": {"audio", "errors", "evaluation", "metrics", "percepnet"},
-    "cli": {"audio", "evaluation", "metrics", "walkthrough", "errors", "percepnet"},
+    "cli": {"audio", "benchmark", "evaluation", "metrics", "walkthrough", "errors", "percepnet"},
     "cli/__init__": {"cli", "percepnet"},
     "cli/train": {"audio", "metrics", "errors", "percepnet", "training"},
     "cli/export": {"audio", "metrics", "errors", "percepnet", "training"},
@@ -34,11 +35,12 @@ PYTHON = {
 HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
 
 # ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
-FREE = {"constants", "dot", "elementary", "version"}
+FREE = {"constants", "dot", "elementary", "guarded", "kernels", "version"}
 STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "postfilter", "resampler", "synthesis"}
 CPP = {
     "constants": {"../include/percepnet"},
     "dot": set(),
+    "guarded": set(),
     "elementary": set(),
     "version": set(),
     "fft": set(),
@@ -54,7 +56,13 @@ CPP = {
     "postfilter": set(),
     "resampler": set(),
     "synthesis": {"fft", "analysis"},  # the window is one
-    "layers": set(),
+    "kernels": {"kernels_arm", "kernels_generic", "kernels_wasm", "kernels_x86"},
+    "kernels_arm": {"kernels_generic"},
+    "kernels_generic": set(),
+    "kernels_wasm": {"kernels_generic"},
+    "kernels_x86": {"kernels_generic"},
+    "affine": set(),
+    "layers": {"affine"},
     "weights": set(),
     "network": {"layers", "weights"},
     "model": {"network", "weights"},

@@ -69,6 +69,9 @@ PERCEPNET_API void percepnet_model_destroy(percepnet_model *model);
 PERCEPNET_API int percepnet_model_lookahead(const percepnet_model *model); /* hops */
 PERCEPNET_API int percepnet_model_has_speech(const percepnet_model *model); /* 1 if it estimates speech probability */
 PERCEPNET_API int64_t percepnet_model_n_weights(const percepnet_model *model);
+/* The instruction set in use: avx512vnni, avxvnni, avx2, sse, neondot, neon, simd128 or portable; all give the same bits. The
+ * environment variable PERCEPNET_ISA names another when a model is created; one that the processor lacks is not heeded. */
+PERCEPNET_API const char *percepnet_model_isa(const percepnet_model *model);
 /* The card: UTF-8 JSON of `*size` bytes inside the model, not terminated. */
 PERCEPNET_API const char *percepnet_model_card(const percepnet_model *model, size_t *size);
 

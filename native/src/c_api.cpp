@@ -1,9 +1,8 @@
 // percepnet.h over Enhancer: checks arguments, calls, translates errors. No arithmetic.
 #include "../include/percepnet.h"
 
-#include <new>
-
 #include "c_api.h"
+#include "guarded.h"
 
 using percepnet::Enhancer;
 
@@ -37,20 +36,19 @@ const char* percepnet_status_text(int status) {
 int percepnet_model_create(const void* bytes, size_t size, percepnet_model** model) {
   if (!bytes || !model) return PERCEPNET_ERROR_ARGUMENT;
   *model = nullptr;
-  try {
+  return percepnet::guarded([&] {
     auto made = std::make_unique<percepnet_model>();
     const int status = made->model.read(bytes, size);
     if (status == PERCEPNET_OK) *model = made.release();
     return status;
-  } catch (const std::bad_alloc&) {
-    return PERCEPNET_ERROR_MEMORY;
-  }
+  });
 }
 
 void percepnet_model_destroy(percepnet_model* model) { delete model; }
 int percepnet_model_lookahead(const percepnet_model* model) { return model->model.lookahead; }
 int percepnet_model_has_speech(const percepnet_model* model) { return model->model.network.has_speech() ? 1 : 0; }
 int64_t percepnet_model_n_weights(const percepnet_model* model) { return model->model.network.n_weights(); }
+const char* percepnet_model_isa(const percepnet_model* model) { return model->model.network.isa(); }
 
 const char* percepnet_model_card(const percepnet_model* model, size_t* size) {
   *size = model->model.card.size();
@@ -66,13 +64,11 @@ int percepnet_enhancer_create(const percepnet_model* model, int sample_rate, int
     return PERCEPNET_ERROR_ARGUMENT;
   }
   *enhancer = nullptr;
-  try {
+  return percepnet::guarded([&] {
     *enhancer = new percepnet_enhancer{
         Enhancer(model->model, sample_rate, channels, static_cast<percepnet_link>(link), block_size)};
     return PERCEPNET_OK;
-  } catch (const std::bad_alloc&) {
-    return PERCEPNET_ERROR_MEMORY;
-  }
+  });
 }
 
 void percepnet_enhancer_destroy(percepnet_enhancer* enhancer) { delete enhancer; }

@@ -3,7 +3,6 @@
 
 #include <cstring>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "analysis.h"
@@ -11,6 +10,7 @@
 #include "c_api.h"
 #include "elementary.h"
 #include "gains.h"
+#include "guarded.h"
 #include "oracle.h"
 #include "postfilter.h"
 #include "synthesis.h"
@@ -18,15 +18,6 @@
 namespace {
 
 using namespace percepnet;
-
-template <class Work>
-int guarded(Work work) noexcept {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return PERCEPNET_ERROR_MEMORY;
-  }
-}
 
 void load(const float* interleaved, Spectrum& spectrum) noexcept {
   for (int k = 0; k < BINS; ++k) {

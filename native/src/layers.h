@@ -1,61 +1,51 @@
-// Dense, convolutional and recurrent layers in float32; knows no audio.
+// Dense, convolutional and recurrent layers, with float32 or int8 weights; knows no audio.
 // Weights are immutable and may serve any number of streams; what a stream remembers is passed in by the caller.
-// Every output is one sequential sum over the inputs, so it has the same bits for any SIMD width and any compiler.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
-#include <vector>
+
+#include "affine.h"
 
 namespace percepnet::layers {
 
 enum class Activation { TANH, SIGMOID };
 
-// out[rows] = bias + weight * in[columns].
-class Affine {
- public:
-  Affine() = default;
-  // weight: [rows][columns], row-major; bias: [rows].
-  Affine(const float* weight, const float* bias, int rows, int columns);
-
-  void multiply(const float* in, float* out) const noexcept;
-  int rows() const noexcept { return rows_; }
-  int columns() const noexcept { return columns_; }
-
- private:
-  // A block of rows is computed at once, an output per vector lane: 8 vectors of 4 lanes hide the latency of addition
-  // on SSE2 and NEON. A block is stored as its biases, then column after column; rows beyond the last are zeros.
-  static constexpr int BLOCK = 32;
-  struct alignas(64) Column {
-    float values[BLOCK];
-  };
-  std::vector<Column> blocks_;
-  int rows_ = 0;
-  int columns_ = 0;
+// Room that a step works in and leaves in disorder.
+struct Scratch {
+  float* sums;
+  std::int8_t* codes;
 };
 
 class Dense {
  public:
   Dense() = default;
-  Dense(Affine affine, Activation activation) : affine_(std::move(affine)), activation_(activation) {}
+  Dense(const kernels::Kernel& kernel, Affine affine, Activation activation)
+      : kernel_(&kernel), affine_(std::move(affine)), activation_(activation) {}
 
-  void step(const float* in, float* out) const noexcept;
+  std::size_t n_codes() const noexcept { return affine_.n_codes(); }
+  void step(const float* in, float* out, Scratch scratch) const noexcept;
 
  private:
+  const kernels::Kernel* kernel_ = nullptr;
   Affine affine_;
   Activation activation_ = Activation::TANH;
 };
 
-// Causal convolution over steps: its output sees this input and the kernel - 1 before it.
+// Causal convolution over steps: its output sees this input and the taps - 1 before it.
 class Conv1d {
  public:
   Conv1d() = default;
-  // affine: columns are the inputs of `kernel` steps, oldest first.
-  Conv1d(Affine affine, int kernel, Activation activation)
-      : channels_(affine.columns() / kernel), memory_(affine.columns()), dense_(std::move(affine), activation) {}
+  // affine: columns are the inputs of `taps` steps, oldest first.
+  Conv1d(const kernels::Kernel& kernel, Affine affine, int taps, Activation activation)
+      : channels_(affine.columns() / taps), memory_(affine.columns()), dense_(kernel, std::move(affine), activation) {}
 
   int memory() const noexcept { return memory_; }
-  // in[channels]; memory[memory()]: the stream's last `kernel` inputs, zeros at the start.
-  void step(const float* in, float* memory, float* out) const noexcept;
+  std::size_t n_codes() const noexcept { return dense_.n_codes(); }
+  // in[channels]; memory[memory()]: the stream's last `taps` inputs, zeros at the start.
+  void step(const float* in, float* memory, float* out, Scratch scratch) const noexcept;
 
  private:
   int channels_ = 0;
@@ -68,13 +58,16 @@ class Conv1d {
 class Gru {
  public:
   Gru() = default;
-  Gru(Affine input, Affine recurrent) : input_(std::move(input)), recurrent_(std::move(recurrent)) {}
+  Gru(const kernels::Kernel& kernel, Affine input, Affine recurrent)
+      : kernel_(&kernel), input_(std::move(input)), recurrent_(std::move(recurrent)) {}
 
   int size() const noexcept { return recurrent_.columns(); }
-  // hidden[size()]: state and output, zeros at the start; scratch: 6 * size() floats.
-  void step(const float* in, float* hidden, float* scratch) const noexcept;
+  std::size_t n_codes() const noexcept { return std::max(input_.n_codes(), recurrent_.n_codes()); }
+  // hidden[size()]: state and output, zeros at the start; scratch.sums: 6 * size().
+  void step(const float* in, float* hidden, Scratch scratch) const noexcept;
 
  private:
+  const kernels::Kernel* kernel_ = nullptr;
   Affine input_;
   Affine recurrent_;
 };

@@ -22,7 +22,7 @@ constexpr std::size_t NAME_SIZE = 40;
 constexpr std::size_t ALIGNMENT = 64;
 constexpr std::uint32_t N_TENSORS_MAX = 1024;
 constexpr std::uint32_t DIMENSION_MAX = 1 << 16;  // so that rows * columns * 4 cannot overflow
-constexpr std::uint32_t FLOAT32 = 0;
+constexpr std::uint32_t FLOAT32 = 0, INT8 = 1;
 constexpr std::uint32_t DENSE = 0;
 
 std::uint32_t read_u32(const unsigned char* p) noexcept {
@@ -73,24 +73,45 @@ std::string_view read_name(const unsigned char* field) noexcept {
 }
 
 // Finite, and below 2^40, where no trained weight lies: then no sum in a layer can overflow, and none becomes NaN.
-bool all_sane(const unsigned char* values, std::size_t size) noexcept {
+bool all_sane(const unsigned char* values, std::uint64_t n) noexcept {
   constexpr std::uint32_t MAGNITUDE = 0x7fffffffu, LIMIT = (127u + 40u) << 23;
-  for (std::size_t i = 0; i < size; i += 4) {
-    if ((read_u32(values + i) & MAGNITUDE) >= LIMIT) return false;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    if ((read_u32(values + 4 * i) & MAGNITUDE) >= LIMIT) return false;
   }
   return true;
+}
+
+bool none_negative(const unsigned char* values, std::uint64_t n) noexcept {
+  for (std::uint64_t i = 0; i < n; ++i) {
+    if (read_u32(values + 4 * i) >> 31 != 0) return false;
+  }
+  return true;
+}
+
+// Kernels multiply magnitudes of 127 at most.
+bool all_symmetric(const unsigned char* integers, std::uint64_t n) noexcept {
+  for (std::uint64_t i = 0; i < n; ++i) {
+    if (integers[i] == 0x80) return false;
+  }
+  return true;
+}
+
+std::vector<float> read_floats(const unsigned char* bytes, std::size_t n) {
+  std::vector<float> values(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t bits = read_u32(bytes + 4 * i);
+    std::memcpy(&values[i], &bits, sizeof bits);
+  }
+  return values;
 }
 
 }  // namespace
 
 std::vector<float> Tensor::values() const {
-  std::vector<float> values(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(columns_));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint32_t bits = read_u32(bytes_ + 4 * i);
-    std::memcpy(&values[i], &bits, sizeof bits);
-  }
-  return values;
+  return read_floats(bytes_, static_cast<std::size_t>(rows_) * static_cast<std::size_t>(columns_));
 }
+
+std::vector<float> Tensor::scales() const { return read_floats(scales_, static_cast<std::size_t>(rows_)); }
 
 const Tensor* Weights::find(std::string_view name) const noexcept {
   for (const Tensor& tensor : tensors_) {
@@ -126,19 +147,37 @@ int Weights::read_tensors(const unsigned char* file, std::size_t size) {
     const std::string_view name = read_name(entry);
     if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) return PERCEPNET_ERROR_TENSORS;
     names.push_back(name);
-    const std::uint64_t offset = read_u64(entry + 56), n_bytes = read_u64(entry + 64);
-    if (offset % ALIGNMENT != 0 || !inside(offset, n_bytes, size)) return PERCEPNET_ERROR_TENSORS;
-    // Tensors that share bytes would let a small file ask for much memory.
-    total += n_bytes;
-    if (total > size) return PERCEPNET_ERROR_TENSORS;
-    // Of a kind to come: harmless if nothing asks for it, missing otherwise.
-    if (read_u32(entry + 40) != FLOAT32 || read_u32(entry + 44) != DENSE) continue;
-    const std::uint32_t rows = read_u32(entry + 48), columns = read_u32(entry + 52);
-    if (rows - 1 >= DIMENSION_MAX || columns - 1 >= DIMENSION_MAX) return PERCEPNET_ERROR_TENSORS;
-    if (n_bytes != std::uint64_t{4} * rows * columns) return PERCEPNET_ERROR_TENSORS;
-    if (!all_sane(file + offset, static_cast<std::size_t>(n_bytes))) return PERCEPNET_ERROR_TENSORS;
-    tensors_.emplace_back(name, static_cast<int>(rows), static_cast<int>(columns), file + offset);
+    const int status = read_tensor(file, size, entry, total);
+    if (status != PERCEPNET_OK) return status;
   }
+  return PERCEPNET_OK;
+}
+
+// total: bytes that tensors have claimed so far.
+int Weights::read_tensor(const unsigned char* file, std::size_t size, const unsigned char* entry, std::uint64_t& total) {
+  const std::uint64_t offset = read_u64(entry + 56), n_bytes = read_u64(entry + 64);
+  if (offset % ALIGNMENT != 0 || !inside(offset, n_bytes, size)) return PERCEPNET_ERROR_TENSORS;
+  // Tensors that share bytes would let a small file ask for much memory.
+  total += n_bytes;
+  if (total > size) return PERCEPNET_ERROR_TENSORS;
+  const std::uint32_t type = read_u32(entry + 40);
+  // Of a kind to come: harmless if nothing asks for it, missing otherwise.
+  if (type > INT8 || read_u32(entry + 44) != DENSE) return PERCEPNET_OK;
+  const std::uint32_t rows = read_u32(entry + 48), columns = read_u32(entry + 52);
+  if (rows - 1 >= DIMENSION_MAX || columns - 1 >= DIMENSION_MAX) return PERCEPNET_ERROR_TENSORS;
+  const std::uint64_t n = std::uint64_t{rows} * columns;
+  const unsigned char* scales = nullptr;
+  if (type == FLOAT32) {
+    if (n_bytes != 4 * n || !all_sane(file + offset, n)) return PERCEPNET_ERROR_TENSORS;
+  } else {
+    const std::uint64_t scales_offset = read_u64(entry + 72), scales_bytes = std::uint64_t{4} * rows;
+    if (scales_offset % ALIGNMENT != 0 || !inside(scales_offset, scales_bytes, size)) return PERCEPNET_ERROR_TENSORS;
+    total += scales_bytes;
+    scales = file + scales_offset;
+    if (total > size || !all_sane(scales, rows) || !none_negative(scales, rows)) return PERCEPNET_ERROR_TENSORS;
+    if (n_bytes != n || !all_symmetric(file + offset, n)) return PERCEPNET_ERROR_TENSORS;
+  }
+  tensors_.emplace_back(read_name(entry), static_cast<int>(rows), static_cast<int>(columns), file + offset, scales);
   return PERCEPNET_OK;
 }
 

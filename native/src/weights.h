@@ -2,27 +2,34 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
 namespace percepnet {
 
-// A matrix inside the file: float32, dense, row-major; all values are finite, of magnitude below 2^40.
+// A matrix inside the file, dense, row-major: float32, finite, of magnitude below 2^40; or int8, -127..127, each row to be
+// multiplied by its scale, which is such a float and not negative.
 class Tensor {
  public:
-  Tensor(std::string_view name, int rows, int columns, const unsigned char* bytes) noexcept
-      : name_(name), rows_(rows), columns_(columns), bytes_(bytes) {}
+  // scales: null means float32.
+  Tensor(std::string_view name, int rows, int columns, const unsigned char* bytes, const unsigned char* scales) noexcept
+      : name_(name), rows_(rows), columns_(columns), bytes_(bytes), scales_(scales) {}
 
   std::string_view name() const noexcept { return name_; }
   int rows() const noexcept { return rows_; }
   int columns() const noexcept { return columns_; }
-  std::vector<float> values() const;
+  bool is_int8() const noexcept { return scales_ != nullptr; }
+  std::vector<float> values() const;  // of a float32 tensor
+  const std::int8_t* integers() const noexcept { return reinterpret_cast<const std::int8_t*>(bytes_); }  // of an int8 one
+  std::vector<float> scales() const;                                                                     // likewise: [rows]
 
  private:
   std::string_view name_;
   int rows_;
   int columns_;
   const unsigned char* bytes_;  // little-endian
+  const unsigned char* scales_;
 };
 
 // A verified view of the file; valid as long as the bytes it was read from.
@@ -36,7 +43,8 @@ class Weights {
   const Tensor* find(std::string_view name) const noexcept;  // null if there is none
 
  private:
-  int read_tensors(const unsigned char* bytes, std::size_t size);
+  int read_tensors(const unsigned char* file, std::size_t size);
+  int read_tensor(const unsigned char* file, std::size_t size, const unsigned char* entry, std::uint64_t& total);
 
   int lookahead_ = 0;
   std::string_view card_;

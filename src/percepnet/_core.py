@@ -31,6 +31,8 @@ CHANNELS_MAX = 64
 RATE_MIN = 8000
 RATE_MAX = 192000
 
+# What PERCEPNET_ISA may name, by processor; the best that a processor has is used
+ISAS = ("avx512vnni", "avxvnni", "avx2", "sse", "neondot", "neon", "simd128", "portable")
 ELEMENTARY_FUNCTIONS = ("exp", "log10", "tanh", "sigmoid", "sin_half_pi")
 STATISTICS = ("E_Y", "E_P^", "<Y,P^>", "E_X", "<Y,X>", "<P^,X>")
 
@@ -84,6 +86,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "percepnet_model_lookahead": (c_int, (c_void_p,)),
     "percepnet_model_has_speech": (c_int, (c_void_p,)),
     "percepnet_model_n_weights": (c_int64, (c_void_p,)),
+    "percepnet_model_isa": (c_char_p, (c_void_p,)),
     "percepnet_model_card": (c_void_p, (c_void_p, POINTER(c_size_t))),
     "percepnet_enhancer_create": (c_int, (c_void_p, c_int, c_int, c_int, c_int, POINTER(c_void_p))),
     "percepnet_enhancer_destroy": (None, (c_void_p,)),
@@ -213,6 +216,11 @@ class ModelHandle:
     def n_weights(self) -> int:
         """Trained numbers in the network."""
         return int(_library.percepnet_model_n_weights(self.pointer))
+
+    @property
+    def isa(self) -> str:
+        """The instruction set that its layers use; PERCEPNET_ISA names another before the model is made."""
+        return bytes(_library.percepnet_model_isa(self.pointer)).decode()
 
     @property
     def card(self) -> bytes:

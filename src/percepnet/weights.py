@@ -90,6 +90,16 @@ class Model:
         """Whether the model estimates the probability of speech."""
         return self._handle.has_speech
 
+    @property
+    def contents(self) -> bytes:
+        """The weight file."""
+        return self._contents
+
+    @property
+    def isa(self) -> str:
+        """The instruction set in use, such as "avx2"; the environment variable PERCEPNET_ISA may name another."""
+        return self._handle.isa
+
     def __repr__(self) -> str:
         return f"<percepnet model {self.id}, {self.n_weights} weights, sha256 {self._sha256[:12]}>"
 

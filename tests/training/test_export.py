@@ -85,3 +85,27 @@ def test_export_module_needs_no_torch() -> None:
     names = set(vars(export))
 
     assert "torch" not in names
+
+
+def test_int8_is_smaller_and_says_what_it_costs(run: Run) -> None:
+    features = np.random.default_rng(0).normal(0, 10, (30, 72)).astype(np.float32)
+
+    (exact, _), (quantised, _) = (export_run(run, features, {}, to_int8) for to_int8 in (False, True))
+
+    card = json.loads(_core.ModelHandle(quantised).card)
+    assert len(quantised) < len(exact) / 2
+    assert card["quantisation"]["type"] == "int8"
+    assert 0 < card["quantisation"]["rms_gains"] < 0.05
+
+
+def test_int8_that_differs_in_one_weight_is_not_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(tensors: dict[str, object], features: np.ndarray) -> object:
+        weight = tensors["conv2.weight"]
+        weight.integers[0, 0] ^= 1  # type: ignore[attr-defined]
+        return correct(tensors, features)
+
+    correct = export.int8.run
+    monkeypatch.setattr(export.int8, "run", damaged)
+
+    with pytest.raises(ValueError, match="bit for bit"):
+        export_run(run, np.random.default_rng(0).normal(0, 10, (30, 72)).astype(np.float32), {}, to_int8=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from percepnet.training import int8
 from percepnet.training.config import ModelConfig
 from percepnet.training.model import Network, named_tensors
 
@@ -82,3 +83,43 @@ def test_convolution_reads_the_oldest_frame_first() -> None:
     out, _ = model.conv1(frames, torch.zeros(1, 4, 8))
 
     np.testing.assert_allclose(out[0, :, 0].detach().numpy(), np.tanh([0, 0, 0, 0, 0, 0, 0.5, 0, 0]), atol=1e-7)
+
+
+def test_rounding_computes_what_int8_weights_compute() -> None:
+    model, rows = network(), features(60)
+    model.quantised = True
+
+    gains, strengths, _, _ = model(rows)
+
+    expected = int8.run(int8.quantise_tensors(named_tensors(model)), rows[0].numpy())
+    # a last bit that differs may flip the rounding of an activation, a step of 1/127, in few places
+    for output, wanted in ((gains, expected[0]), (strengths, expected[1])):
+        assert np.sqrt(np.mean((output[0].detach().numpy() - wanted) ** 2)) < 1e-4
+
+
+def test_rounding_differs_from_float32() -> None:
+    model, rows = network(), features(10)
+
+    exact = model(rows)[0]
+    model.quantised = True
+
+    assert 1e-5 < (model(rows)[0] - exact).abs().max() < 0.1
+
+
+def test_pieces_give_what_the_whole_gives_when_rounded() -> None:
+    model, rows = network(), features(20)
+    model.quantised = True
+
+    first, _, _, state = model(rows[:, :7])
+    second, *_ = model(rows[:, 7:], state)
+
+    torch.testing.assert_close(torch.cat((first, second), 1), model(rows)[0], rtol=0, atol=1e-4)
+
+
+def test_gradients_pass_the_rounding() -> None:
+    model = network()
+    model.quantised = True
+
+    model(features(5))[0].sum().backward()
+
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for name, p in model.named_parameters() if "gru_gain" in name)

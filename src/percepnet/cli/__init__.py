@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from percepnet import __version__
+from percepnet.cli.bench import EXAMPLES as BENCH_EXAMPLES
+from percepnet.cli.bench import bench
 from percepnet.cli.enhance import enhance
 from percepnet.cli.eval import EXAMPLES, evaluate
 from percepnet.cli.export import export
@@ -15,6 +17,7 @@ app = typer.Typer(help="Cleans noisy speech.", no_args_is_help=True, pretty_exce
 app.command()(enhance)
 app.command()(stages)
 app.command("eval", epilog=EXAMPLES)(evaluate)
+app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command()(train)
 app.command()(export)
 

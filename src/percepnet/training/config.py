@@ -124,6 +124,7 @@ class TrainConfig:
     beta1: float = 0.8
     beta2: float = 0.98
     clip: float = 1.0
+    quantise_from_step: int = 0  # from here on weights and activations are rounded as int8 rounds them; 0: never
     ema: float = 0.999
     scaling_mixtures: int = 240  # mean and scale of the features come from this many mixtures
     min_shards: int = 1

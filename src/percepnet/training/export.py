@@ -20,7 +20,9 @@ import numpy.typing as npt
 
 from percepnet import _core
 from percepnet._core import BANDS, FEATURES
+from percepnet.training import int8
 from percepnet.training.bands import BAND_CENTRES
+from percepnet.training.int8 import Int8, Tensor
 
 if TYPE_CHECKING:
     from percepnet.training.model import Network
@@ -35,21 +37,30 @@ CHECKED_FROM = 16  # the checksum covers everything from here
 EQUALITY = 1e-4  # largest difference between core and PyTorch that an export tolerates
 
 
-def write_weights(tensors: Mapping[str, npt.NDArray[np.floating]], lookahead: int, card: Mapping[str, object]) -> bytes:
-    """A weight file of dense float32 tensors, each (rows, columns), under their names of docs/weight-file.md."""
+def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[str, object]) -> bytes:
+    """A weight file of dense tensors, each (rows, columns), float32 or int8, under their names of docs/weight-file.md."""
     text = json.dumps(card, ensure_ascii=False, sort_keys=True).encode()
     table, values = b"", b""
     start = _aligned(HEADER_SIZE + ENTRY_SIZE * len(tensors))
     for name, tensor in tensors.items():
-        data = np.ascontiguousarray(tensor, dtype="<f4").tobytes()
-        table += struct.pack("<40sIIIIQQQQQ", name.encode(), 0, 0, *tensor.shape, start + len(values), len(data), 0, 0, 0)
-        values += data.ljust(_aligned(len(data)), b"\0")
+        is_int8 = isinstance(tensor, Int8)
+        data = tensor.integers.tobytes() if isinstance(tensor, Int8) else np.asarray(tensor, dtype="<f4").tobytes()
+        scales = tensor.scales.astype("<f4").tobytes() if isinstance(tensor, Int8) else b""
+        offset = start + len(values)
+        scales_offset = offset + _aligned(len(data)) if is_int8 else 0
+        place = (offset, len(data), scales_offset, 0, 0)
+        table += struct.pack("<40sIIIIQQQQQ", name.encode(), is_int8, 0, *tensor.shape, *place)
+        values += _padded(data) + _padded(scales)
     card_start = start + len(values)
     header = struct.pack("<IIIIQQII", lookahead, FEATURES, 0, len(tensors), card_start, len(text), BANDS, COMB_HALF_ORDER)
     body = (header + struct.pack(f"<{BANDS}I", *BAND_CENTRES)).ljust(HEADER_SIZE - 24, b"\0") + table
     body = body.ljust(start - 24, b"\0") + values + text
     checked = struct.pack("<Q", 24 + len(body)) + body
     return MAGIC + struct.pack("<II", VERSION, zlib.crc32(checked)) + checked
+
+
+def _padded(data: bytes) -> bytes:
+    return data.ljust(_aligned(len(data)), b"\0")
 
 
 def _aligned(size: int) -> int:
@@ -73,6 +84,20 @@ def prove_equality(network: Network, contents: bytes, features: Floats) -> float
     if not difference < EQUALITY:
         raise ValueError(f"core and PyTorch differ by {difference:.2e}, more than {EQUALITY}: nothing was written")
     return difference
+
+
+def prove_int8(tensors: Mapping[str, Tensor], contents: bytes, features: Floats) -> None:
+    """Raises ValueError where the core's outputs are not, to the last bit, those of ``int8.run``."""
+    wanted, got = int8.run(tensors, features), _core.network_run(_core.ModelHandle(contents), features)
+    if not all(np.array_equal(a, b) for a, b in zip(wanted, got, strict=True) if a is not None and b is not None):
+        raise ValueError("the core does not compute the quantised network bit for bit: nothing was written")
+
+
+def quantisation_cost(contents: bytes, quantised: bytes, features: Floats) -> dict[str, float]:
+    """Root mean square difference that int8 makes to gains and strengths."""
+    before, after = (_core.network_run(_core.ModelHandle(file), features)[:2] for file in (contents, quantised))
+    names = ("rms_gains", "rms_strengths")
+    return {name: round(float(np.sqrt(np.mean((b - a) ** 2))), 5) for name, a, b in zip(names, before, after, strict=True)}
 
 
 def model_card(run: Run, identity: str, sources: list[dict[str, object]], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,15 +129,25 @@ def check_features(run: Run) -> Floats:
     return np.ascontiguousarray(rows[..., FEATURE].reshape(-1, FEATURES))
 
 
-def export_run(run: Run, features: Floats, card: Mapping[str, object]) -> tuple[bytes, float]:
-    """The weight file of a run's averaged weights, and how far core and PyTorch differ on ``features``."""
+def export_run(run: Run, features: Floats, card: Mapping[str, object], to_int8: bool = False) -> tuple[bytes, float]:
+    """The weight file of a run's averaged weights, and how far core and PyTorch differ on ``features`` in float32.
+
+    With ``to_int8``, matrices are quantised after that proof, a second one asks for equal bits, and the card tells the cost.
+    """
     from percepnet.training.model import named_tensors
 
-    contents = write_weights(named_tensors(run.average), run.config.dataset.lookahead, card)
-    return contents, prove_equality(run.average, contents, features)
+    tensors, lookahead = named_tensors(run.average), run.config.dataset.lookahead
+    contents = write_weights(tensors, lookahead, card)
+    difference = prove_equality(run.average, contents, features)
+    if to_int8:
+        quantised = int8.quantise_tensors(tensors)
+        cost = quantisation_cost(contents, write_weights(quantised, lookahead, card), features)
+        contents = write_weights(quantised, lookahead, {**card, "quantisation": {"type": "int8"} | cost})
+        prove_int8(quantised, contents, features)
+    return contents, difference
 
 
-def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identity: str) -> float:
+def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identity: str, to_int8: bool = False) -> float:
     """Writes the weight file of a checkpoint and returns the largest difference between core and PyTorch."""
     from percepnet.training.corpus import INDEX_FILE, Corpus, licence_table, read_set_aside
     from percepnet.training.train import load_checkpoint
@@ -124,7 +159,7 @@ def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identit
         set_aside = read_set_aside(Path(corpus.set_aside) if corpus.set_aside else None)
         sources = licence_table(Corpus(Path(corpus.cache), set_aside))
     extra = json.loads(card.read_text(encoding="utf-8")) if card else {}
-    contents, difference = export_run(run, check_features(run), model_card(run, identity, sources, extra))
+    contents, difference = export_run(run, check_features(run), model_card(run, identity, sources, extra), to_int8)
     partial = output.with_name(output.name + ".part")
     partial.write_bytes(contents)
     partial.replace(output)

@@ -146,6 +146,7 @@ def shift_levels(rows: Floats, rng: np.random.Generator, config: TrainConfig) ->
 def train_step(run: Run, rows: Floats) -> dict[str, float]:
     """One update from a batch of (batch, frames, COLUMNS)."""
     config = run.config.train
+    run.network.quantised = run.average.quantised = 0 < config.quantise_from_step <= run.step
     rate = learning_rate(run.step, config)
     for group in run.optimiser.param_groups:
         group["lr"] = rate

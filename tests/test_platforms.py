@@ -1,0 +1,110 @@
+"""The same model gives the same bits on other processors: built with zig, run in an emulator.
+
+Each test builds tests/native/identity.cpp with the whole core: minutes at the first time, on the compiler's cache later.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from networks import random_tensors
+from percepnet import _core
+from percepnet.training.export import write_weights
+from percepnet.training.int8 import quantise_tensors
+
+ROOT = Path(__file__).parents[1]
+FLAGS = ("-O2", "-std=c++17", "-ffp-contract=off", "-fno-math-errno")
+NODE_RUNNER = "const {WASI} = require('node:wasi'), fs = require('node:fs'); const [program, folder] = process.argv.slice(1); \
+const wasi = new WASI({version: 'preview1', args: ['identity', '/model/model.pnw'], preopens: {'/model': folder}}); \
+WebAssembly.instantiate(fs.readFileSync(program), wasi.getImportObject()).then(({instance}) => wasi.start(instance))"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sizes that fill no block of any kernel."""
+    path = tmp_path_factory.mktemp("model") / "model.pnw"
+    path.write_bytes(write_weights(quantise_tensors(random_tensors(sizes=(33, 50, 17))), 2, {}))
+    return path
+
+
+def build(target: str, folder: Path, *flags: str) -> Path:
+    """The identity program for a target of zig's; skips without the compiler."""
+    pytest.importorskip("ziglang")
+    program = folder / "identity"
+    sources = [ROOT / "tests" / "native" / "identity.cpp", *sorted((ROOT / "native" / "src").glob("*.cpp"))]
+    command = [sys.executable, "-m", "ziglang", "c++", "-target", target, *FLAGS, *flags, "-o", program, *sources]
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return program
+
+
+def output(*command: object) -> list[str]:
+    """[instruction set, hash]."""
+    text = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+    return text.split()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, model: Path) -> str:
+    """The hash that this machine's portable kernel gives, compiled by the system's compiler."""
+    if not shutil.which("c++"):
+        pytest.skip("no C++ compiler")
+    program = tmp_path_factory.mktemp("here") / "identity"
+    sources = [ROOT / "tests" / "native" / "identity.cpp", *sorted((ROOT / "native" / "src").glob("*.cpp"))]
+    subprocess.run(["c++", *FLAGS, "-o", program, *sources], check=True)
+    isa, value = output(program, model, "portable")
+    assert isa == "portable"
+    return value
+
+
+def test_every_instruction_set_of_this_machine(tmp_path_factory: pytest.TempPathFactory, model: Path, expected: str) -> None:
+    program = tmp_path_factory.getbasetemp() / "here0" / "identity"
+
+    outputs = [output(program, model, isa) for isa in _core.ISAS]
+
+    assert {value for _, value in outputs} == {expected}
+
+
+def test_arm(tmp_path: Path, model: Path, expected: str) -> None:
+    emulator = shutil.which("qemu-aarch64")
+    if not emulator:
+        pytest.skip("no qemu-aarch64")
+    program = build("aarch64-linux-musl", tmp_path, "-static")
+
+    outputs = [output(emulator, program, model, isa) for isa in ("neondot", "neon", "portable")]
+
+    assert outputs == [["neondot", expected], ["neon", expected], ["portable", expected]]
+
+
+def test_arm_without_dot_product(tmp_path: Path, model: Path, expected: str) -> None:
+    emulator = shutil.which("qemu-aarch64")
+    if not emulator:
+        pytest.skip("no qemu-aarch64")
+    program = build("aarch64-linux-musl", tmp_path, "-static")
+
+    assert output(emulator, "-cpu", "cortex-a53", program, model) == ["neon", expected]
+
+
+@pytest.mark.parametrize(("isa", "flags"), [("simd128", ("-msimd128",)), ("portable", ())], ids=["simd128", "portable"])
+def test_webassembly(isa: str, flags: tuple[str, ...], tmp_path: Path, model: Path, expected: str) -> None:
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("no node")
+    program = build("wasm32-wasi", tmp_path, "-fno-exceptions", *flags)
+
+    assert output(node, "--no-warnings", "-e", NODE_RUNNER, program, model.parent) == [isa, expected]
+
+
+def test_avx_vnni_with_its_instruction_emulated(tmp_path: Path) -> None:
+    if _core.ModelHandle(write_weights(random_tensors(), 2, {})).isa not in ("avx2", "avxvnni", "avx512vnni"):
+        pytest.skip("this processor has no AVX2")
+    program = tmp_path / "emulated"
+    subprocess.run(["c++", *FLAGS, "-o", program, ROOT / "tests" / "native" / "avxvnni_emulated.cpp"], check=True)
+
+    assert output(program) == ["equal"]
