@@ -51,44 +51,53 @@ def output(*command: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, model: Path) -> str:
-    """The hash that this machine's portable kernel gives, compiled by the system's compiler."""
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program for this machine, by the system's compiler."""
     if not shutil.which("c++"):
         pytest.skip("no C++ compiler")
     program = tmp_path_factory.mktemp("here") / "identity"
     sources = [ROOT / "tests" / "native" / "identity.cpp", *sorted((ROOT / "native" / "src").glob("*.cpp"))]
     subprocess.run(["c++", *FLAGS, "-o", program, *sources], check=True)
-    isa, value = output(program, model, "portable")
+    return program
+
+
+@pytest.fixture(scope="module")
+def arm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program for 64-bit ARM."""
+    return build("aarch64-linux-musl", tmp_path_factory.mktemp("arm"), "-static")
+
+
+@pytest.fixture(scope="module")
+def qemu() -> str:
+    """The emulator of 64-bit ARM programs."""
+    emulator = shutil.which("qemu-aarch64")
+    if not emulator:
+        pytest.skip("no qemu-aarch64: install qemu-user")
+    return emulator
+
+
+@pytest.fixture(scope="module")
+def expected(here: Path, model: Path) -> str:
+    """The hash that this machine's portable kernel gives."""
+    isa, value = output(here, model, "portable")
     assert isa == "portable"
     return value
 
 
-def test_every_instruction_set_of_this_machine(tmp_path_factory: pytest.TempPathFactory, model: Path, expected: str) -> None:
-    program = tmp_path_factory.getbasetemp() / "here0" / "identity"
-
-    outputs = [output(program, model, isa) for isa in _core.ISAS]
+def test_every_instruction_set_of_this_machine(here: Path, model: Path, expected: str) -> None:
+    outputs = [output(here, model, isa) for isa in _core.ISAS]
 
     assert {value for _, value in outputs} == {expected}
 
 
-def test_arm(tmp_path: Path, model: Path, expected: str) -> None:
-    emulator = shutil.which("qemu-aarch64")
-    if not emulator:
-        pytest.skip("no qemu-aarch64")
-    program = build("aarch64-linux-musl", tmp_path, "-static")
-
-    outputs = [output(emulator, program, model, isa) for isa in ("neondot", "neon", "portable")]
+def test_arm(qemu: str, arm: Path, model: Path, expected: str) -> None:
+    outputs = [output(qemu, arm, model, isa) for isa in ("neondot", "neon", "portable")]
 
     assert outputs == [["neondot", expected], ["neon", expected], ["portable", expected]]
 
 
-def test_arm_without_dot_product(tmp_path: Path, model: Path, expected: str) -> None:
-    emulator = shutil.which("qemu-aarch64")
-    if not emulator:
-        pytest.skip("no qemu-aarch64")
-    program = build("aarch64-linux-musl", tmp_path, "-static")
-
-    assert output(emulator, "-cpu", "cortex-a53", program, model) == ["neon", expected]
+def test_arm_without_dot_product(qemu: str, arm: Path, model: Path, expected: str) -> None:
+    assert output(qemu, "-cpu", "cortex-a53", arm, model) == ["neon", expected]
 
 
 @pytest.mark.parametrize(("isa", "flags"), [("simd128", ("-msimd128",)), ("portable", ())], ids=["simd128", "portable"])

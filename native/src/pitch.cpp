@@ -15,7 +15,7 @@ constexpr float BANDWIDTH_EXPANSION = 0.9f;  // per tap: less than full whitenin
 constexpr float WHITE_NOISE_CORRECTION = 1.0001f;
 constexpr float LAG_WINDOW = 0.008f;
 constexpr float SILENCE = 1e-10f;            // residual mean square of -100 dBFS
-constexpr float CORRELATION_FLOOR = 1e-7f;   // mean square that keeps silence uncorrelated
+constexpr float CORRELATION_FLOOR = 1e-10f;  // mean square that keeps silence uncorrelated, far below quiet speech
 constexpr float OCTAVE_ADVANTAGE = 1.1f, OCTAVE_PENALTY = 0.8f;
 constexpr float LOUDNESS_MIN = 0.05f, LOUDNESS_MAX = 4.0f;
 constexpr int TRANSITION = 8;                // lags a path may move in one hop
