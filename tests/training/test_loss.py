@@ -7,9 +7,24 @@ import pytest
 import torch
 
 from percepnet.training import dataset
+from percepnet.training.bands import BAND_CENTRES
 from percepnet.training.config import Config, LossConfig
 from percepnet.training.dataset import GAIN, GATED, STRENGTH
-from percepnet.training.loss import gain_loss, spectral_loss, strength_loss, total_loss, unpack
+from percepnet.training.loss import (
+    Output,
+    Targets,
+    gain_loss,
+    intelligibility_loss,
+    loudness_loss,
+    render,
+    sharpened,
+    spectral_loss,
+    strength_loss,
+    threshold_in_quiet,
+    total_loss,
+    unpack,
+)
+from reference import postfilter
 
 CONFIG = LossConfig(speech_boost=0.5)
 BATCH, FRAMES, BANDS = 3, 20, 34
@@ -83,7 +98,7 @@ def test_spectral_loss_is_that_of_the_spectra() -> None:
 
     targets = unpack(torch.from_numpy(rows.astype(np.float32)), torch.ones(BATCH, FRAMES))
 
-    assert spectral_loss(gains, strengths, targets, CONFIG).item() == pytest.approx(expected, rel=1e-3)
+    assert spectral_loss(render(gains, strengths, targets, CONFIG), targets, CONFIG).item() == pytest.approx(expected, rel=1e-3)
 
 
 def test_what_is_masked_has_no_effect(rows: np.ndarray) -> None:
@@ -122,7 +137,78 @@ def test_level_changes_no_loss(rows: np.ndarray) -> None:
     louder = rows.copy()
     louder[..., dataset.ENERGY_DB] += 20
     gains, strengths = guess(1), guess(2)
+    both = [unpack(torch.from_numpy(r), counted()) for r in (rows, louder)]
 
-    first, second = (spectral_loss(gains, strengths, unpack(torch.from_numpy(r), counted()), CONFIG) for r in (rows, louder))
+    first, second = (spectral_loss(render(gains, strengths, targets, CONFIG), targets, CONFIG) for targets in both)
 
     assert first.item() == pytest.approx(second.item(), rel=2e-2)
+
+
+def test_postfilter_of_the_loss_is_that_of_the_run_time(rows: np.ndarray) -> None:
+    targets = unpack(torch.from_numpy(rows), counted())
+    gains = 0.3 + 0.7 * guess(4).detach()
+    energy, kept, total, expected = targets.noisy.double().numpy(), 0.0, 0.0, []
+    for g, e in zip(gains[2].double().numpy(), energy[2], strict=True):
+        kept, total = (0.904837418 * old + 0.095162582 * new for old, new in ((kept, g**2 @ e), (total, e.sum())))
+        amount = postfilter.amount_at(10 * np.log10(kept / (total - kept)))
+        expected.append(postfilter.blend(g, postfilter.sharpen(g, e)[0], amount))
+
+    np.testing.assert_allclose(sharpened(gains, targets)[2].numpy(), expected, atol=2e-4)
+
+
+def planted(output: np.ndarray, clean: np.ndarray) -> tuple[Output, Targets]:
+    """Amplitudes (frames, BANDS) as the losses of the output see them: nothing masked, everything counted."""
+    energies = [torch.from_numpy(a.astype(np.float32) ** 2)[None] for a in (output, clean)]
+    ones = torch.ones_like(energies[0])
+    names = Targets.__dataclass_fields__
+    return Output(energies[0], ones), Targets(**({name: ones for name in names} | {"clean": energies[1]}))
+
+
+def numpy_loudness(power: np.ndarray) -> np.ndarray:
+    threshold = threshold_in_quiet().numpy().astype(np.float64)
+    excess = np.maximum((0.5 + 0.5 * power / threshold) ** 0.23 - 1, 0)
+    return 0.1866 * (threshold / 0.5) ** 0.23 * excess
+
+
+def test_threshold_in_quiet_is_that_of_the_ear() -> None:
+    """About 3 dB at 1 kHz, lowest near 3 to 4 kHz (ISO 226), and 10^(dB / 10) in power."""
+    level_db = 10 * np.log10(threshold_in_quiet().numpy())
+    khz = BAND_CENTRES * 0.05
+
+    assert np.interp(1, khz, level_db) == pytest.approx(3.4, abs=0.5)
+    assert 3 < khz[level_db.argmin()] < 4
+
+
+def test_loudness_loss_is_its_formula() -> None:
+    rng = np.random.default_rng(8)
+    clean = rng.exponential(0.15, (50, BANDS))
+    output = np.where(rng.random((50, BANDS)) < 0.5, clean * rng.uniform(0, 2, (50, BANDS)), rng.exponential(0.5, (50, BANDS)))
+    y, x = output**2 * 10**7.9, clean**2 * 10**7.9
+    ly, lx = numpy_loudness(y), numpy_loudness(x)
+    disturbance = np.maximum(np.abs(ly - lx) - 0.25 * np.minimum(ly, lx), 0)
+    asymmetry = np.minimum(((y + 50) / (x + 50)) ** 1.2, 12)
+    asymmetry[asymmetry < 3] = 0
+    frames = np.sqrt((disturbance**2).sum(1) * BANDS) + 0.309 * (disturbance * asymmetry).sum(1)
+    expected = (frames / ((x.sum(1) + 1e5) / 1e7) ** 0.04).mean()
+
+    assert loudness_loss(*planted(output, clean)).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_noise_that_stays_is_worse_than_speech_that_is_lost() -> None:
+    clean = np.random.default_rng(9).exponential(0.15, (50, BANDS))
+
+    losses = [loudness_loss(*planted(factor * clean, clean)).item() for factor in (1.0, 0.25, 4.0)]
+
+    assert losses[0] == pytest.approx(0, abs=2e-3)
+    assert losses[0] < losses[1] < losses[2]
+
+
+@pytest.mark.parametrize(("rho", "factor"), [(1.0, 1.0), (1.0, 0.1), (0.6, 1.0), (0.0, 1.0)])
+def test_intelligibility_loss_measures_correlation_and_no_level(rho: float, factor: float) -> None:
+    rng = np.random.default_rng(10)
+    clean, other = (rng.normal(0, 0.1, (20000, BANDS)) for _ in range(2))
+    output = factor * (1 + rho * clean + np.sqrt(1 - rho**2) * other)
+
+    loss = intelligibility_loss(*planted(output, 1 + clean)).item()
+
+    assert loss == pytest.approx(1 - rho, abs=0.01)

@@ -112,3 +112,15 @@ def test_synthetic_noises_are_finite_and_audible(make: object) -> None:
 
         assert samples.dtype == np.float32
         assert 0.1 < rms(samples) < 30
+
+
+def test_target_keeps_as_much_of_the_room_as_the_user_asks(corpus: Corpus) -> None:
+    plain = replace(PLAIN, noise_free=1.0, room=1.0, keep_room=0.0, soften_room=0.0)
+    whole, none = (mixtures(corpus, replace(plain, keep_room=share), 1)[0] for share in (0.0, 1.0))
+    part = mixtures(corpus, replace(plain, soften_room=1.0), 1)[0]
+
+    assert (whole.dereverb, none.dereverb) == (1, 0)
+    assert 0 < part.dereverb < 1
+    np.testing.assert_allclose(none.clean, none.noisy, atol=1e-6)
+    assert rms(whole.clean - whole.noisy) > 0.1 * rms(whole.noisy)
+    np.testing.assert_allclose(part.clean, part.dereverb * whole.clean + (1 - part.dereverb) * none.clean, atol=1e-6)

@@ -52,6 +52,8 @@ class MixingConfig:
     keys: float = 0.04
     second_noise: float = 0.25
     room: float = 0.4
+    keep_room: float = 0.25  # mixtures whose target keeps the room, and is told so to the network: dereverb 0
+    soften_room: float = 0.15  # dereverb between 0 and 1; the rest is 1
     low_pass: float = 0.3
     low_pass_hz: tuple[float, float] = (3000.0, 20000.0)  # logarithmic
     clipping: float = 0.08
@@ -98,6 +100,9 @@ class LossConfig:
     spectral: float = 2.0  # band-domain loss
     spectral_power: float = 0.4  # c
     spectral_complex: float = 0.3  # lambda
+    loudness: float = 0.0  # disturbance of the loudness, in the units of PESQ
+    intelligibility: float = 0.0  # correlation of the bands' envelopes over time
+    post_filter: bool = False  # spectrum, loudness and envelopes are those behind the envelope postfilter
     speech: float = 0.05
     speech_boost: float = 0.0  # extra weight of the gain loss in speech frames
 
@@ -108,6 +113,7 @@ class TrainConfig:
 
     folder: str = "runs/model"
     validation: str = ""  # a folder with clean/ and noisy/ pairs
+    start_weights: str = ""  # a float32 weight file of the same sizes to start from, such as that of a shipped model
     seed: int = 1
     steps: int = 3400
     batch: int = 32

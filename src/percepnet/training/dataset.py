@@ -31,7 +31,9 @@ SPEECH_RANGE_DB = 35.0  # frames this close to the mixture's loud ones count as 
 
 # columns of a shard
 FEATURE = slice(0, FEATURES)
-GAIN = slice(FEATURES, FEATURES + BANDS)  # -1 where the loss is masked
+DEREVERB = FEATURES  # the scalar input
+INPUT = slice(0, FEATURES + 1)  # of the network
+GAIN = slice(INPUT.stop, INPUT.stop + BANDS)  # -1 where the loss is masked
 STRENGTH = slice(GAIN.stop, GAIN.stop + BANDS)  # -1 where the loss is masked
 ENERGY_DB = slice(STRENGTH.stop, STRENGTH.stop + 3 * BANDS)  # of noisy, comb, clean
 DISTANCE = slice(ENERGY_DB.stop, ENERGY_DB.stop + 3 * BANDS)  # 1 - cosine of noisy/comb, noisy/clean, comb/clean
@@ -67,7 +69,7 @@ def encode(mixture: Mixture, lookahead: int) -> Halves:
     assert analysis.statistics is not None
     rows = np.empty((len(analysis.features), COLUMNS), dtype=np.float16)
     trusted = band_mask(mixture.bandwidth_hz)[None] & ~analysis.gated[:, None]
-    rows[:, FEATURE] = analysis.features
+    rows[:, FEATURE], rows[:, DEREVERB] = analysis.features, mixture.dereverb
     rows[:, GAIN] = np.where(trusted, analysis.gains, -1)
     rows[:, STRENGTH] = np.where(trusted, analysis.strengths, -1)
     rows[:, ENERGY_DB], rows[:, DISTANCE] = encode_statistics(analysis.statistics)
@@ -132,9 +134,9 @@ class Shards:
         self.refresh()
 
     def refresh(self) -> None:
-        """Opens shards that appeared and forgets those that went."""
+        """Reads shards that appeared and forgets those that went. All are kept in memory: 250 MB an hour of audio."""
         paths = shard_paths(self._folder)
-        self._arrays = {path: self._arrays[path] if path in self._arrays else np.load(path, mmap_mode="r") for path in paths}
+        self._arrays = {path: self._arrays[path] if path in self._arrays else np.load(path) for path in paths}
 
     def __len__(self) -> int:
         return len(self._arrays)

@@ -59,6 +59,21 @@ def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[s
     return MAGIC + struct.pack("<II", VERSION, zlib.crc32(checked)) + checked
 
 
+def read_weights(contents: bytes) -> dict[str, Floats]:
+    """The tensors of a float32 weight file that the core accepts: (rows, columns) each, under their names."""
+    _core.ModelHandle(contents)  # refuses what is damaged
+    (count,) = struct.unpack_from("<I", contents, 36)
+    tensors = {}
+    for i in range(count):
+        entry = struct.unpack_from("<40sIIIIQ", contents, HEADER_SIZE + ENTRY_SIZE * i)
+        name, kind, _, rows, columns, offset = entry
+        if kind != 0:
+            raise ValueError(f"expected a float32 weight file, got one whose {name.decode().rstrip(chr(0))} is int8")
+        values = np.frombuffer(contents, "<f4", rows * columns, offset)
+        tensors[name.decode().rstrip("\0")] = values.reshape(rows, columns).astype(np.float32)
+    return tensors
+
+
 def _padded(data: bytes) -> bytes:
     return data.ljust(_aligned(len(data)), b"\0")
 

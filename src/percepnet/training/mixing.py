@@ -6,7 +6,7 @@ The same generator state gives the same samples. All signals are float32 (sample
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ class Mixture:
     bandwidth_hz: float
     kind: str  # of the noise; "none" without
     snr_db: float  # of active speech to noise; inf without noise, -inf without speech
+    dereverb: float = 1.0  # how much of the room the target leaves out: 0 keeps all of it
 
 
 def active_rms(samples: Floats) -> float:
@@ -155,7 +156,9 @@ class Mixer:
         speaker = int(rng.choice(len(self._speaker_weights), p=self._speaker_weights))
         speech, bandwidth_hz = self._speech(speaker, rng)
         room = self._rooms[int(rng.integers(len(self._rooms)))] if self._rooms and rng.random() < config.room else None
-        source, target = self._place(speech, room, rng)
+        dereverb = self._dereverb(rng)
+        source, early = self._place(speech, room, rng)
+        target = early + (source - early) * np.float32(1 - dereverb)
         level = amplitude(self._level_db(rng)) / np.float32(active_rms(source) + 1e-9)
         source, target = source * level, target * level
         if chance < config.noise_only + config.noise_free:
@@ -164,7 +167,7 @@ class Mixer:
             kind, snr_db = self._kind(rng), self._snr_db(rng)
             noise = self._noise(kind, speaker, room, rng)
             noisy = source + noise * np.float32(active_rms(source) * 10 ** (-snr_db / 20))
-        return self._record(noisy, target, bandwidth_hz, kind, snr_db, rng)
+        return replace(self._record(noisy, target, bandwidth_hz, kind, snr_db, rng), dereverb=dereverb)
 
     def _noise_only(self, rng: np.random.Generator) -> Mixture:
         kind = self._kind(rng)
@@ -195,6 +198,13 @@ class Mixer:
         if rng.random() < config.quantisation:
             noisy = np.round(noisy * 32768) * np.float32(1 / 32768)
         return Mixture(noisy.astype(np.float32), target.astype(np.float32), bandwidth_hz, kind, snr_db)
+
+    def _dereverb(self, rng: np.random.Generator) -> float:
+        """What the user asks for: 1, 0, or something between."""
+        chance, between = rng.random(), float(rng.random())
+        if chance < self._config.keep_room:
+            return 0.0
+        return between if chance < self._config.keep_room + self._config.soften_room else 1.0
 
     def _level_db(self, rng: np.random.Generator) -> float:
         wide = rng.random() < self._config.level_wide

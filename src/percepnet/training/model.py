@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,6 +158,21 @@ class Network(nn.Module):
 
 def named_tensors(network: Network) -> dict[str, npt.NDArray[np.float32]]:
     """The tensors of the weight file, under its names and shapes: weights (out, in), biases (1, out)."""
+    parameters = named_parameters(network)
+    return {name: np.atleast_2d(tensor.detach().cpu().numpy().astype(np.float32)) for name, tensor in parameters.items()}
+
+
+def load_tensors(network: Network, tensors: Mapping[str, npt.NDArray[np.float32]]) -> None:
+    """The inverse of ``named_tensors``. Raises ValueError where the sizes differ."""
+    for name, parameter in named_parameters(network).items():
+        if name not in tensors or tensors[name].size != parameter.numel():
+            raise ValueError(f"{name}: expected {tuple(parameter.shape)}, got {getattr(tensors.get(name), 'shape', 'nothing')}")
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(tensors[name]).reshape(parameter.shape))
+
+
+def named_parameters(network: Network) -> dict[str, Tensor]:
+    """Parameters and buffers under their names in the weight file."""
     tensors = {"features.mean": network.mean, "features.scale": network.scale}
     for name in ("dense", "conv1", "conv2", "gains", "strengths") + (("speech",) if network.speech is not None else ()):
         layer = getattr(network, name)
@@ -165,4 +181,4 @@ def named_tensors(network: Network) -> dict[str, npt.NDArray[np.float32]]:
         gru = getattr(network, name)
         tensors |= {f"{name}.input_weight": gru.weight_ih_l0, f"{name}.input_bias": gru.bias_ih_l0}
         tensors |= {f"{name}.recurrent_weight": gru.weight_hh_l0, f"{name}.recurrent_bias": gru.bias_hh_l0}
-    return {name: np.atleast_2d(tensor.detach().numpy().astype(np.float32)) for name, tensor in tensors.items()}
+    return tensors

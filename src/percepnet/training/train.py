@@ -19,17 +19,18 @@ from torch import Tensor
 from percepnet import _core
 from percepnet.training.config import Config, TrainConfig, config_from_json, config_json
 from percepnet.training.dataset import COLUMNS, FEATURE, FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
+from percepnet.training.export import read_weights
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
-from percepnet.training.model import Network
+from percepnet.training.model import Network, load_tensors
 
 Floats = npt.NDArray[np.float32]
 
 LEVEL_MIN_DB = -90.0  # of the core's energy floor
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm", "loss", "gains", "strengths",
-              "spectral", "speech", "validation_loss", "validation_gains", "validation_strengths", "validation_spectral",
-              "validation_speech")  # fmt: skip
+              "spectral", "loudness", "intelligibility", "speech", "validation_loss", "validation_gains", "validation_strengths",
+              "validation_spectral", "validation_loudness", "validation_intelligibility", "validation_speech")  # fmt: skip
 
 
 @dataclass
@@ -201,11 +202,16 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
 
 
 def start(config: Config, shards: Shards) -> Run:
-    """The run of the folder's checkpoint, or a new one."""
+    """The run of the folder's checkpoint, or a new one: from the start weights if there are any."""
     path = Path(config.train.folder) / CHECKPOINT
     if path.exists():
         return load_checkpoint(path, config)
     run = new_run(config)
+    if config.train.start_weights:
+        tensors = read_weights(Path(config.train.start_weights).read_bytes())
+        for network in (run.network, run.average):
+            load_tensors(network, tensors)
+        return run
     mean, scale = feature_scaling(shards.mixtures(config.train.scaling_mixtures))
     run.network.set_scaling(mean, scale)
     run.average.set_scaling(mean, scale)
