@@ -166,9 +166,13 @@ def ogg_beginning(content: bytes, seconds: float, rate: int) -> bytes:
 
 
 def decode(recording: Recording) -> Floats:
-    """Mono samples, loud frames at LOUD_DB; none if all is silence."""
+    """Mono samples, loud frames at LOUD_DB; none if all is silence or the file is damaged."""
     n = int(recording.seconds * recording.rate)
-    samples = soundfile.read(io.BytesIO(recording.content), n, dtype="float32", always_2d=True)[0].mean(1)
+    try:
+        samples = soundfile.read(io.BytesIO(recording.content), n, dtype="float32", always_2d=True)[0].mean(1)
+    except soundfile.LibsndfileError as error:
+        print(f"{recording.path}: left out, {error}")
+        return np.zeros(0, dtype=np.float32)
     peak = float(np.abs(samples).max(initial=0))
     if peak < SILENCE:
         return samples[:0]
