@@ -202,9 +202,9 @@ def fill(recordings: Iterable[Recording]) -> Iterator[list[Recording]]:
 
 
 def write_file(row: Row, recordings: list[Recording], stem: Path) -> tuple[Path, float] | None:
-    """One file and its length in seconds: a long Ogg recording as it is, others decoded and joined."""
+    """One file and its length in seconds: a long Ogg recording as it is unless it is speech, others decoded and joined."""
     first = recordings[0]
-    if len(recordings) == 1 and first.seconds >= LONG_SECONDS and first.content[:4] == b"OggS":
+    if row["kind"] != "speech" and first.seconds >= LONG_SECONDS and first.content[:4] == b"OggS":
         path = stem.with_suffix(".ogg")
         path.write_bytes(ogg_beginning(first.content, first.seconds, first.rate))
         return path, soundfile.info(path).duration
