@@ -98,7 +98,13 @@ int percepnet_stage_elementary(int function, const float* in, size_t n, float* o
 int percepnet_stage_dc_blocker(const float* in, size_t n, float* out) {
   if (!in || !out) return PERCEPNET_ERROR_ARGUMENT;
   DcBlocker blocker;
-  for (std::size_t i = 0; i < n; ++i) blocker.apply(in + i, 1, out + i);
+  for (std::size_t i = 0; i < n; i += HOP) {
+    const std::size_t bytes = (n - i < HOP ? n - i : HOP) * sizeof(float);
+    float hop[HOP] = {}, blocked[HOP];
+    std::memcpy(hop, in + i, bytes);
+    blocker.apply(hop, blocked);
+    std::memcpy(out + i, blocked, bytes);
+  }
   return PERCEPNET_OK;
 }
 
