@@ -155,12 +155,12 @@ def stages(handle: ModelHandle, hops: Floats, sample_rate: int, hot: int) -> dic
     gated = (np.random.default_rng(1).standard_normal(hops.shape) * 10 ** (GATED_DB / 20)).astype(np.float32)
     everything = float(hop_times(handle, hops, sample_rate, hot, False).min())
     without_network = float(hop_times(handle, gated, sample_rate, hot, False).min())
-    recording = np.resize(hops[:, 0], (hops.shape[0], _core.HOP)).ravel()
+    recording = np.resize(hops[:, 0], (WARM_UP, _core.HOP)).ravel()
     analysis = []
-    for _ in range(max(1, hot // len(hops))):
-        start = time.perf_counter()
+    for _ in range(max(3, hot // WARM_UP)):
+        start = time.thread_time()  # not the wall's: other programs may come in between
         _core.analyze(recording, lookahead=handle.lookahead)
-        analysis.append((time.perf_counter() - start) * 1e6 / len(hops) * channels)
+        analysis.append((time.thread_time() - start) * 1e6 / WARM_UP * channels)
     nothing, times = EnhancerHandle(handle, sample_rate, channels, False, 0), []
     empty = np.empty((channels, 0), np.float32)
     for _ in range(hot):
@@ -173,7 +173,7 @@ def stages(handle: ModelHandle, hops: Floats, sample_rate: int, hot: int) -> dic
 
 
 def many_streams(handle: ModelHandle, hops: Floats, sample_rate: int, n: int) -> dict[str, float]:
-    """STREAMS streams, a hop of each in one call, n calls: microseconds per stream and hop, and how many fit one core."""
+    """STREAMS streams, a hop of each in one call, n calls: CPU time per stream and hop in microseconds, streams per core."""
     _, channels, hop = hops.shape
     made = [EnhancerHandle(handle, sample_rate, channels, False, 0) for _ in range(STREAMS)]
     samples = [np.empty((channels, hop), np.float32) for _ in made]
@@ -182,9 +182,9 @@ def many_streams(handle: ModelHandle, hops: Floats, sample_rate: int, n: int) ->
     for i in range(n):
         for s, array in enumerate(samples):
             array[:] = hops[(i + 7 * s) % len(hops)]
-        start = time.perf_counter()
+        start = time.thread_time()
         batch.run()
-        times[i] = (time.perf_counter() - start) * 1e6 / STREAMS
+        times[i] = (time.thread_time() - start) * 1e6 / STREAMS
     times = times[n // 10 :]
     best, median = float(times.min()), float(np.median(times))
     return {
