@@ -11,7 +11,7 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build lint types test check bench clean
+.PHONY: setup build lint types test check bench soak clean
 
 setup: $(VENV)/percepnet-ready
 
@@ -43,6 +43,10 @@ check: setup
 
 bench: build
 	$(PYTHON) -m percepnet bench
+
+# Sanitizers, damaged weight files, random calls, threads, a day of audio: about an hour. Its log is committed.
+soak: build
+	$(PYTHON) tests/soak/soak.py
 
 clean:
 	rm -rf build src/percepnet/libpercepnet.*

@@ -18,6 +18,7 @@ PUBLIC = [
     "__version__",
     "enhance",
     "load_model",
+    "process_many",
     "stages",
 ]
 

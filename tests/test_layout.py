@@ -35,11 +35,13 @@ PYTHON = {
 HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
 
 # ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
-FREE = {"constants", "dot", "elementary", "guarded", "kernels", "version"}
+FREE = {"constants", "dot", "elementary", "guarded", "kernels", "lanes", "one_pole", "version"}
 STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "postfilter", "resampler", "synthesis"}
 CPP = {
     "constants": {"../include/percepnet"},
     "dot": set(),
+    "lanes": set(),
+    "one_pole": set(),
     "guarded": set(),
     "elementary": set(),
     "version": set(),

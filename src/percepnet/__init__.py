@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from percepnet.enhancer import Enhancer, enhance
+    from percepnet.enhancer import Enhancer, enhance, process_many
     from percepnet.errors import AudioFormatError, ModelError, PercepNetError
     from percepnet.walkthrough import Stages, stages
     from percepnet.weights import Model, load_model
@@ -21,6 +21,7 @@ __all__ = [
     "__version__",
     "enhance",
     "load_model",
+    "process_many",
     "stages",
 ]
 
@@ -33,6 +34,7 @@ _HOMES = {
     "Stages": "percepnet.walkthrough",
     "enhance": "percepnet.enhancer",
     "load_model": "percepnet.weights",
+    "process_many": "percepnet.enhancer",
     "stages": "percepnet.walkthrough",
 }
 
