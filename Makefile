@@ -11,7 +11,7 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build lint types test check bench clean
+.PHONY: setup build web lint types test check bench clean
 
 setup: $(VENV)/percepnet-ready
 
@@ -28,6 +28,10 @@ build:
 	@cmp -s build/core/$(LIBRARY) src/percepnet/$(LIBRARY) || \
 	  { cp build/core/$(LIBRARY) src/percepnet/$(LIBRARY).new && mv src/percepnet/$(LIBRARY).new src/percepnet/$(LIBRARY); }
 
+# The npm package in web/: the core as WebAssembly, and the models. zig keeps what did not change.
+web: setup
+	$(PYTHON) web/build.py
+
 lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -35,7 +39,7 @@ lint:
 types:
 	$(PYTHON) -m mypy
 
-test: build
+test: build web
 	$(PYTHON) -m pytest
 
 check: setup
@@ -45,4 +49,4 @@ bench: build
 	$(PYTHON) -m percepnet bench
 
 clean:
-	rm -rf build src/percepnet/libpercepnet.*
+	rm -rf build src/percepnet/libpercepnet.* web/percepnet.wasm web/models
