@@ -11,14 +11,14 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build web lint types test check bench clean
+.PHONY: setup build web lint types test soak check bench clean
 
 setup: $(VENV)/percepnet-ready
 
 # Everything a developer needs, with the package itself in editable form.
 $(VENV)/percepnet-ready: pyproject.toml
 	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable ".[train,eval,dev]"
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,studio,dev]"
 	touch $@
 
 # The core, placed beside the Python files; incremental.
@@ -41,6 +41,10 @@ types:
 
 test: build web
 	$(PYTHON) -m pytest
+
+# Minutes of real time, on a machine with nothing else to do.
+soak: build web
+	$(PYTHON) -m pytest -m soak
 
 check: setup
 	$(MAKE) lint types test

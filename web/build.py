@@ -47,12 +47,18 @@ def copy_models(folder: Path) -> None:
         part.replace(folder / model.name)
 
 
+def copy_sample() -> None:
+    """The recording that the demonstration opens with."""
+    shutil.copyfile(ROOT / "examples" / "noisy_speech.flac", WEB / "demo" / "noisy_speech.flac")
+
+
 def main() -> None:
     """Builds into web/."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args()
     build_engine(WEB / "percepnet.wasm")
     copy_models(WEB / "models")
+    copy_sample()
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ export interface PercepNetNode extends AudioWorkletNode {
   readonly hasSpeech: boolean;
   /** Whether the model heeds `dereverb`. */
   readonly hasDereverb: boolean;
+  /** The model card: id, licence, data, scores. */
+  readonly card: Record<string, unknown>;
   /** Frees what the node holds; it cannot be used any more. */
   destroy(): Promise<void>;
 }

@@ -36,14 +36,15 @@ export async function createPercepNet(context, options = {}) {
     parameterData: knobs,
     processorOptions: { engine, weights, key: keyOf(weights), channels, linked, details },
   });
-  const { latency, hasSpeech, hasDereverb } = await answer(node).catch((error) => {
+  const { latency, hasSpeech, hasDereverb, card } = await answer(node).catch((error) => {
     destroyNode(node);
     throw error;
   });
   const parameters = Object.fromEntries(Object.keys(knobs).map((name) => [name, node.parameters.get(name)]));
   let destroyed;
   const destroy = () => (destroyed ??= destroyNode(node));
-  return Object.assign(node, parameters, { latency, hasSpeech, hasDereverb, destroy });
+  const facts = { latency, hasSpeech, hasDereverb, card: JSON.parse(new TextDecoder().decode(card)) };
+  return Object.assign(node, parameters, facts, { destroy });
 }
 
 function checked(context, { model = "default", channels = 1, linked = true, details = false, files = {}, ...options }) {

@@ -122,8 +122,18 @@ class Stream {
     hooks.setUint32(HOOKS.capacity, FRAMES_PER_CHANNEL * channels, true);
     this.hasSpeech = core.percepnet_model_has_speech(this.model) === 1;
     this.hasDereverb = core.percepnet_model_has_dereverb?.(this.model) === 1;
+    this.card = this.readCard();
     this.latency = Number(core.percepnet_block_latency(this.enhancer)) / sampleRate;
     this.settings = {};
+  }
+
+  // The model card: JSON in UTF-8, as bytes, because there is no decoder here.
+  readCard() {
+    const size = this.engine.allocate(4);
+    const pointer = this.core.percepnet_model_card(this.model, size);
+    const length = new Uint32Array(this.engine.buffer, size, 1)[0];
+    this.core.free(size);
+    return new Uint8Array(this.engine.buffer, pointer, length).slice();
   }
 
   // Memory that grows leaves its old buffer behind, and all views with it.
@@ -198,8 +208,8 @@ class PercepNetProcessor extends AudioWorkletProcessor {
     if (!this.alive) return;
     const stream = new Stream(engine, options);
     this.stream = stream;
-    const { latency, hasSpeech, hasDereverb } = stream;
-    this.port.postMessage({ type: "ready", latency, hasSpeech, hasDereverb });
+    const { latency, hasSpeech, hasDereverb, card } = stream;
+    this.port.postMessage({ type: "ready", latency, hasSpeech, hasDereverb, card });
   }
 
   receive({ type, ...values }) {
