@@ -38,6 +38,8 @@ class Enhancer:
     post_filter: sharpen the gains, which lowers noise between harmonics
     link: "linked" gives all channels the largest gain of any, which keeps the stereo image; "independent" does not
     block_size: length of every process_block() call, or None for any length
+    dereverb: how much of the room's reverberation is taken away: 0 none, 1 all but the early reflections; a model that
+        knows nothing of it (`Model.has_dereverb`) does as it was trained
 
     Chunks are (samples,) or (channels, samples) arrays of int16, int32, float16, float32 or float64; floats have full scale
     1. What comes out has the shape and type that went in. Calls from several threads take turns.
@@ -52,13 +54,14 @@ class Enhancer:
         post_filter: bool = True,
         link: Link = "linked",
         block_size: int | None = None,
+        dereverb: float = 1.0,
     ) -> None:
         self._sample_rate = _check_rate(sample_rate)
         self._channels = _check_range("channels", channels, 1, _core.CHANNELS_MAX)
         self._block_size = None if block_size is None else _check_range("block_size", block_size, 1, 2**31 - 1)
         if link not in ("linked", "independent"):
             raise ValueError(f"expected link 'linked' or 'independent', got {link!r}")
-        limit = _check_limit(attenuation_limit_db)
+        limit, amount = _check_limit(attenuation_limit_db), _check_share("dereverb", dereverb)
         self._model = load_model(model)
         self._handle = _core.EnhancerHandle(
             self._model.handle, self._sample_rate, self._channels, link == "linked", self._block_size or 0
@@ -70,6 +73,8 @@ class Enhancer:
         self._scratch = np.empty((self._channels, 0), np.float32)
         self._bypass = False
         self._set_limit(limit)
+        self._dereverb = amount
+        self._handle.set_dereverb(amount)
         self._post_filter = bool(post_filter)
         self._handle.set_post_filter(self._post_filter)
 
@@ -132,6 +137,18 @@ class Enhancer:
     def _set_limit(self, limit: float | None) -> None:
         self._open().set_attenuation_limit_db(math.inf if limit is None else limit)
         self._limit = limit
+
+    @property
+    def dereverb(self) -> float:
+        """How much of the room's reverberation is taken away, 0 to 1."""
+        return self._dereverb
+
+    @dereverb.setter
+    def dereverb(self, amount: float) -> None:
+        share = _check_share("dereverb", amount)
+        with self._lock:
+            self._open().set_dereverb(share)
+            self._dereverb = share
 
     @property
     def post_filter(self) -> bool:
@@ -318,6 +335,7 @@ def enhance(
     attenuation_limit_db: float | None = None,
     post_filter: bool = True,
     link: Link = "linked",
+    dereverb: float = 1.0,
 ) -> Samples:
     """Cleans a whole recording; what comes back has the type, dtype, shape and length of `samples`, aligned with it.
 
@@ -329,7 +347,7 @@ def enhance(
     array = samples if isinstance(samples, np.ndarray) else _tensor_to_array(samples)
     _check_audio(array)
     channels = array.shape[0] if array.ndim == 2 else 1
-    with Enhancer(sample_rate, channels, model, attenuation_limit_db, post_filter, link) as enhancer:
+    with Enhancer(sample_rate, channels, model, attenuation_limit_db, post_filter, link, dereverb=dereverb) as enhancer:
         result = _run(enhancer, array)
     return result if array is samples else samples.new_tensor(result)  # type: ignore[attr-defined,return-value]
 
@@ -367,6 +385,13 @@ def _check_range(name: str, value: int, low: int, high: int) -> int:
     if not low <= number <= high:
         raise ValueError(f"expected {name} of {low} to {high}, got {number}")
     return number
+
+
+def _check_share(name: str, value: float) -> float:
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"expected {name} of 0 to 1, got {value!r}")
+    return share
 
 
 def _check_limit(limit_db: float | None) -> float | None:

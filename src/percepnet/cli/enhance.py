@@ -34,6 +34,9 @@ def enhance(
         float | None,
         typer.Option("-a", "--atten-lim", metavar="DB", min=0, help="The most that noise is lowered.", show_default="no limit"),
     ] = None,
+    dereverb: Annotated[
+        float, typer.Option("--dereverb", metavar="SHARE", min=0, max=1, help="How much of the room goes: 0 none, 1 all.")
+    ] = 1.0,
     post_filter: Annotated[bool, typer.Option("--post-filter/--no-post-filter", help="Sharpen the gains.")] = True,
     model: Annotated[str, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")] = False,
@@ -48,7 +51,7 @@ def enhance(
         raise _usage(str(error)) from error
 
     def stream(sample_rate: int, channels: int) -> "Enhancer":
-        return Enhancer(sample_rate, channels, loaded, attenuation_limit_db, post_filter)
+        return Enhancer(sample_rate, channels, loaded, attenuation_limit_db, post_filter, dereverb=dereverb)
 
     targets = _plan(inputs, output)
     with _terminal() as terminal, _stoppable() as check_stop:
