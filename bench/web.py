@@ -22,8 +22,9 @@ import percepnet
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "web")]
 
-from browsers import PAGE, WEB, browsing, run, serving  # noqa: E402
 from test_call import heard_pesq  # noqa: E402
+
+from browsers import PAGE, WEB, browsing, run, serving  # noqa: E402
 
 RATES = ((48000, 1), (48000, 2), (44100, 1), (16000, 1))
 FOLDERS = {"/percepnet/": WEB, "/": PAGE}
@@ -36,7 +37,9 @@ def measure_time(seconds: float, repeats: int) -> None:
         site.offer("recording", np.resize(speech, round(seconds * rate)))
         browser.get(f"{site.address}/")
         run(browser, "window.page = await import('/harness.js')")
-        print("| context, Hz | channels | node, % of real time: minimum (median) | context alone, % |\n| --- | --- | --- | --- |")
+        print(
+            "| context, Hz | channels | node, % of real time: minimum (median) | context alone, % |\n| --- | --- | --- | --- |"
+        )
         for sample_rate, channels in RATES:
             rows = [
                 run(browser, "return page.time('recording', ...args)", sample_rate, channels, with_node)

@@ -121,7 +121,7 @@ class Stream {
     hooks.setUint32(HOOKS.frames, this.frames, true);
     hooks.setUint32(HOOKS.capacity, FRAMES_PER_CHANNEL * channels, true);
     this.hasSpeech = core.percepnet_model_has_speech(this.model) === 1;
-    this.hasDereverb = core.percepnet_model_has_dereverb?.(this.model) === 1;
+    this.hasDereverb = core.percepnet_model_has_dereverb(this.model) === 1;
     this.card = this.readCard();
     this.latency = Number(core.percepnet_block_latency(this.enhancer)) / sampleRate;
     this.settings = {};
@@ -151,7 +151,7 @@ class Stream {
     if (name === "attenuationLimitDb") {
       this.engine.check(core.percepnet_set_attenuation_limit_db(enhancer, value >= NO_LIMIT_DB ? Infinity : value));
     }
-    if (name === "dereverb" && core.percepnet_set_dereverb) this.engine.check(core.percepnet_set_dereverb(enhancer, value));
+    if (name === "dereverb") this.engine.check(core.percepnet_set_dereverb(enhancer, value));
     if (name === "postFilter") this.engine.check(core.percepnet_set_post_filter(enhancer, value >= 0.5 ? 1 : 0));
     if (name === "bypass") this.engine.check(core.percepnet_set_bypass(enhancer, value >= 0.5 ? 1 : 0));
   }

@@ -21,6 +21,7 @@ __all__ = ["application", "serve"]
 HOST: Final = "127.0.0.1"
 # A wheel carries the folder inside the package; in a clone it is at the top.
 FOLDERS: Final = (Path(__file__).parent / "web", Path(__file__).parents[2] / "web")
+MODELS: Final = Path(__file__).parent / "models"
 ENGINE: Final = "percepnet.wasm"
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -55,10 +56,13 @@ def application() -> Starlette:
         raise PercepNetError("the page was not built into this installation; in a clone, run `make web`")
     routes = [
         Route("/", lambda _: RedirectResponse("/demo/")),
+        Mount("/models", StaticFiles(directory=MODELS)),
         Mount("/", StaticFiles(directory=folder, html=True)),
     ]
     names = [HOST, "localhost"]
-    return Starlette(routes=routes, middleware=[Middleware(_WithHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=names)])
+    return Starlette(
+        routes=routes, middleware=[Middleware(_WithHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=names)]
+    )
 
 
 def serve(port: int, tell: Callable[[str], None]) -> None:

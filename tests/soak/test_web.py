@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,9 +33,7 @@ def renderer_memory(browser: Any) -> int:
     """Resident bytes of the page's process, after a garbage collection, without what it shares."""
     run(browser, "for (let i = 0; i < 5; ++i) { gc(); await new Promise((done) => setTimeout(done, 100)); }")
     browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
-    children = subprocess.run(
-        ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    children = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
     tree = {os.getpid(): "self"}
     for line in children[1:]:
         pid, parent, command = line.split(None, 2)
@@ -45,8 +44,8 @@ def renderer_memory(browser: Any) -> int:
 
 
 def _private(pid: int) -> int:
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
-        return sum(1024 * int(line.split()[1]) for line in rollup if line.startswith(("Private_Dirty", "Private_Clean")))
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("Private_Dirty", "Private_Clean")))
 
 
 def test_a_hundred_nodes_leave_no_memory_behind(browser: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 import percepnet
 import signals
 from browsers import WEB, Site, needs_browser, run, strangers
+from networks import random_tensors
 from percepnet import weights
+from percepnet.training.export import write_weights
 
 pytestmark = needs_browser
 
 QUANTUM = 128
-N = 750 * QUANTUM  # 2 s at 48 kHz
+N = 600 * QUANTUM  # 1.6 s at 48 kHz
 
 Samples = npt.NDArray[np.float32]
 
@@ -31,6 +34,13 @@ def noisy() -> Samples:
     return np.array(rows, np.float32)
 
 
+@pytest.fixture(scope="module")
+def random(site: Site, model_paths: list[Path]) -> Path:
+    """A random model that knows of speech and of reverberation; the page finds it as /data/random.pnw."""
+    site.data["/data/random.pnw"] = model_paths[2].read_bytes()
+    return model_paths[2]
+
+
 def native(samples: Samples, sample_rate: int = 48000, **options: Any) -> tuple[Samples, int]:
     """What the native engine makes of it in quanta, and its delay in samples."""
     enhancer = percepnet.Enhancer(sample_rate, len(samples), block_size=QUANTUM, **options)
@@ -41,9 +51,7 @@ def native(samples: Samples, sample_rate: int = 48000, **options: Any) -> tuple[
 def rendered(browser: Any, site: Site, samples: Samples, options: dict[str, Any]) -> tuple[Samples, dict[str, Any]]:
     """What the node makes of it, and what it tells."""
     site.offer("recording", samples)
-    facts = run(
-        browser, "return page.render('recording', args[0])", {"sampleRate": 48000, "channels": len(samples)} | options
-    )
+    facts = run(browser, "return page.render('recording', args[0])", {"sampleRate": 48000, "channels": len(samples)} | options)
     return site.samples("recording", len(samples)), facts
 
 
@@ -51,9 +59,7 @@ def rendered(browser: Any, site: Site, samples: Samples, options: dict[str, Any]
 
 
 @pytest.mark.parametrize("name", weights.shipped_models())
-def test_every_shipped_model_gives_the_bits_of_the_native_engine(
-    name: str, browser: Any, site: Site, noisy: Samples
-) -> None:
+def test_every_shipped_model_gives_the_bits_of_the_native_engine(name: str, browser: Any, site: Site, noisy: Samples) -> None:
     expected, latency = native(noisy[:1], model=name)
 
     samples, facts = rendered(browser, site, noisy[:1], {"model": f"/percepnet/models/{name}.pnw"})
@@ -83,14 +89,16 @@ def test_every_rate_and_stereo_give_the_bits_of_the_native_engine(
         ({"postFilter": False}, {"post_filter": False}),
         ({"linked": False}, {"link": "independent"}),
         ({"attenuationLimitDb": None, "details": True}, {}),
+        ({"dereverb": 0.25}, {"dereverb": 0.25}),
+        ({"dereverb": 0}, {"dereverb": 0.0}),
     ],
 )
 def test_options_are_those_of_the_native_engine(
-    options: dict[str, Any], native_options: dict[str, Any], browser: Any, site: Site, noisy: Samples
+    options: dict[str, Any], native_options: dict[str, Any], browser: Any, site: Site, noisy: Samples, random: Path
 ) -> None:
-    expected, _ = native(noisy, **native_options)
+    expected, _ = native(noisy, **native_options, model=random)
 
-    samples, _ = rendered(browser, site, noisy, options)
+    samples, _ = rendered(browser, site, noisy, options | {"model": "/data/random.pnw"})
 
     np.testing.assert_array_equal(samples, expected)
 
@@ -104,7 +112,7 @@ def test_bypass_is_the_input_after_the_latency(browser: Any, site: Site, noisy: 
 
 
 def test_a_knob_turns_at_its_time(browser: Any, site: Site, noisy: Samples) -> None:
-    turn = 300  # quanta
+    turn = 250  # quanta
     enhancer = percepnet.Enhancer(block_size=QUANTUM)
     before = [enhancer.process_block(block) for block in np.split(noisy[0, : turn * QUANTUM], turn)]
     enhancer.attenuation_limit_db = 6.0
@@ -129,10 +137,10 @@ def test_samples_that_are_not_finite_do_no_harm(browser: Any, site: Site, noisy:
 # ---- what the port tells ---------------------------------------------------------------------------------------------
 
 
-def test_hops_are_the_frames_of_the_native_engine(browser: Any, site: Site, noisy: Samples) -> None:
-    frames = percepnet.Enhancer().process_frames(noisy[0])[1]
+def test_hops_are_the_frames_of_the_native_engine(browser: Any, site: Site, noisy: Samples, random: Path) -> None:
+    frames = percepnet.Enhancer(model=random).process_frames(noisy[0])[1]
 
-    _, facts = rendered(browser, site, noisy[:1], {"details": True})
+    _, facts = rendered(browser, site, noisy[:1], {"details": True, "model": "/data/random.pnw"})
 
     hops = facts["hops"]
     n = len(hops)
@@ -140,8 +148,24 @@ def test_hops_are_the_frames_of_the_native_engine(browser: Any, site: Site, nois
     assert [hop["index"] for hop in hops] == frames["index"][:n].tolist()
     for name in ("gains", "strengths", "energy"):
         np.testing.assert_array_equal(np.array([hop[name] for hop in hops], np.float32), frames[name][:n])
-    probability = frames["speech_probability"][:n].astype(float).tolist() if facts["hasSpeech"] else [None] * n
-    assert [hop["speechProbability"] for hop in hops] == probability
+    assert [hop["speechProbability"] for hop in hops] == frames["speech_probability"][:n].tolist()
+
+
+def test_node_knows_its_model(browser: Any, site: Site, noisy: Samples, random: Path) -> None:
+    model = percepnet.load_model(random)
+
+    _, facts = rendered(browser, site, noisy[:1], {"model": "/data/random.pnw"})
+
+    assert (facts["hasSpeech"], facts["hasDereverb"], facts["card"]) == (True, True, model.card)
+
+
+def test_a_model_without_speech_tells_none(browser: Any, site: Site, noisy: Samples) -> None:
+    site.data["/data/plain.pnw"] = write_weights(random_tensors(speech=False), 2, {"id": "räumlich"})
+
+    _, facts = rendered(browser, site, noisy[:1], {"model": "/data/plain.pnw"})
+
+    assert (facts["hasSpeech"], facts["hasDereverb"], facts["card"]) == (False, False, {"id": "räumlich"})
+    assert {hop["speechProbability"] for hop in facts["hops"]} == {None}
 
 
 def test_level_is_that_of_the_input(browser: Any, site: Site) -> None:

@@ -7,7 +7,6 @@ import { wav } from "./wav.js";
 
 const SECONDS_SHOWN = 8;
 const LONGEST_PICTURE_S = 120; // longer recordings get no enhanced waveform
-const PREVIEWS_PER_S = 30;
 const SEEK_S = 2;
 const SIDES = ["original", "enhanced"];
 const HOP_S = 0.01, QUANTUM = 128;
@@ -72,7 +71,6 @@ async function stop() {
   [state.take, state.stream] = [null, null];
   if (state.playing) state.position_s = position();
   state.playing = false;
-  if (state.source) state.source.onended = null;
   const kept = live ? await take.stop() : null;
   await sound.stop();
   for (const track of stream?.getTracks() ?? []) track.stop();
@@ -89,6 +87,7 @@ async function useMicrophone() {
   });
   const source = new MediaStreamAudioSourceNode(sound.context, { mediaStream: stream });
   const take = new Take();
+  for (const spectrogram of Object.values(spectrograms)) spectrogram.clear();
   await begin(source, 1, $("monitor").checked);
   await take.start(sound.context, source);
   Object.assign(state, { live: true, playing: true, stream, take, started_s: sound.context.currentTime, position_s: 0 });
@@ -97,7 +96,6 @@ async function useMicrophone() {
 }
 
 async function begin(source, channels, audible) {
-  for (const spectrogram of Object.values(spectrograms)) spectrogram.clear();
   await sound.start(source, channels, audible, tell);
   const { node } = sound.graph;
   $("fact-latency").textContent = `${(1000 * node.latency).toFixed(1)} ms behind`;
@@ -108,14 +106,8 @@ async function begin(source, channels, audible) {
 }
 
 function bufferSource(from_s) {
-  const source = new AudioBufferSourceNode(sound.context, { buffer: state.recording.buffer });
+  const source = new AudioBufferSourceNode(sound.context, { buffer: state.recording.buffer, loop: true });
   source.start(0, from_s);
-  source.onended = safely(async () => {
-    await stop();
-    state.position_s = 0;
-    show();
-  });
-  state.source = source;
   [state.started_s, state.position_s] = [sound.context.currentTime, from_s];
   return source;
 }
@@ -135,17 +127,14 @@ function seek(seconds) {
   if (!state.recording || state.live) return;
   const to_s = Math.min(Math.max(seconds, 0), state.recording.buffer.duration - 0.01);
   if (!state.playing) state.position_s = to_s;
-  else {
-    state.source.onended = null;
-    sound.replaceSource(bufferSource(to_s));
-  }
+  else sound.replaceSource(bufferSource(to_s));
   show();
 }
 
 function position() {
   if (!state.playing) return state.position_s;
   const passed_s = state.position_s + sound.context.currentTime - state.started_s;
-  return state.live ? passed_s : Math.min(passed_s, state.recording.buffer.duration);
+  return state.live ? passed_s : passed_s % state.recording.buffer.duration; // it repeats
 }
 
 async function openFile(file) {
@@ -192,9 +181,9 @@ async function preview({ buffer, enhanced }) {
     return analyser;
   });
   for (const spectrogram of Object.values(spectrograms)) spectrogram.clear();
-  for (let moment = 1; moment < seconds * PREVIEWS_PER_S - 1; ++moment) {
-    context.suspend(moment / PREVIEWS_PER_S).then(() => {
-      if (!state.playing) looks.forEach((analyser, i) => look(SIDES[i], analyser, buffer.sampleRate, 1 / PREVIEWS_PER_S));
+  for (let moment = 1; moment < seconds * COLUMNS_PER_S - 1; ++moment) {
+    context.suspend(moment / COLUMNS_PER_S).then(() => {
+      if (!state.playing) looks.forEach((analyser, i) => look(SIDES[i], analyser, buffer.sampleRate, 1 / COLUMNS_PER_S));
       state.stale = true;
       context.resume();
     });
@@ -288,7 +277,7 @@ function frame(now_ms) {
   const { gains, strengths } = state.hop ?? NO_BANDS;
   drawBands($("enhanced-now"), gains, strengths, sound.heard !== "enhanced");
   const at_s = position();
-  $("time").textContent = state.recording && !state.live ? `${clock(at_s)} / ${clock(state.recording.buffer.duration)}` : clock(at_s);
+  $("time").textContent = state.recording && !state.live ? `${clock(at_s)} / ${clock(state.recording.buffer.duration + 0.5)}` : clock(at_s);
   if (!$("seek").matches(":active")) $("seek").value = String(at_s);
 }
 

@@ -104,6 +104,7 @@ export class Sound {
   // Puts a call between what is heard and the loudspeaker.
   async enterCall(call) {
     const { graph, context } = this;
+    if (!graph) return;
     const sent = new MediaStreamAudioDestinationNode(context);
     graph.heard.disconnect();
     graph.heard.connect(sent);

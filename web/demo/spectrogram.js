@@ -136,6 +136,15 @@ export class Spectrogram {
       context.fillStyle = "rgb(255 255 255 / 0.62)";
       context.fillText(text, 11, y + 0.5);
     }
+    context.textAlign = "center";
+    for (let ago_s = 2; ago_s < this.seconds; ago_s += 2) {
+      const x = width * (1 - ago_s / this.seconds);
+      context.fillStyle = "rgb(255 255 255 / 0.25)";
+      context.fillRect(x, height - 5, 1, 5);
+      context.fillStyle = "rgb(255 255 255 / 0.5)";
+      context.fillText(`−${ago_s} s`, x, height - 13);
+    }
+    context.textAlign = "start";
   }
 }
 
@@ -171,7 +180,7 @@ export function drawBands(canvas, gains, strengths, dimmed) {
     context.fillStyle = "rgb(255 255 255 / 0.05)";
     context.fillRect(0, y, room, tall);
     context.fillStyle = `hsl(${14 + 20 * gains[band]} 100% ${30 + 38 * gains[band]}%)`;
-    context.fillRect(0, y, Math.max(gains[band] * room, 1.5), tall);
+    context.fillRect(0, y, gains[band] * room, tall);
     context.fillStyle = "#7ef0d4";
     if (strengths[band] > 0.01) context.fillRect(strengths[band] * room - 1.5, y, 3, tall);
   });

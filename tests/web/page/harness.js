@@ -40,7 +40,8 @@ export async function render(name, { sampleRate, channels = 1, automation, other
   await node.destroy();
   const hops = messages.filter(({ type }) => type === "hop");
   const errors = messages.filter(({ type }) => type === "error");
-  return { latency: node.latency, hasSpeech: node.hasSpeech, hops: hops.map(plain), errors };
+  const { latency, hasSpeech, hasDereverb, card } = node;
+  return { latency, hasSpeech, hasDereverb, card, hops: hops.map(plain), errors };
 }
 
 // What a node with a broken worklet tells, and whether the sound came through.
