@@ -295,7 +295,9 @@ function follow(side) {
 }
 
 function meter(id, value, text) {
-  $(id).value = value;
+  const { ariaValueMin: low, ariaValueMax: high } = $(id);
+  $(id).ariaValueNow = value.toFixed(1);
+  $(id).style.setProperty("--share", Math.min(Math.max((value - low) / (high - low), 0), 1));
   $(`${id}-value`).textContent = text;
 }
 
