@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_wheel_is_for_any_python_of_one_platform(wheel: Path) -> None:
     assert wheel.name.startswith(f"percepnet-{percepnet.__version__}-py3-none-")
+
+
+@pytest.mark.slow
+def test_wheel_carries_the_page_of_studio(wheel: Path) -> None:
+    if not (ROOT / "web" / "percepnet.wasm").exists():
+        pytest.skip("not built: make web")
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    assert {f"percepnet/web/{name}" for name in ("percepnet.wasm", "worklet.js", "index.js", "demo/index.html")} <= names
+    assert [name for name in names if name.endswith("default.pnw")] == ["percepnet/models/default.pnw"]
 
 
 @pytest.mark.slow

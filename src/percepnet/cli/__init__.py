@@ -11,11 +11,13 @@ from percepnet.cli.enhance import enhance
 from percepnet.cli.eval import EXAMPLES, evaluate
 from percepnet.cli.export import export
 from percepnet.cli.stages import stages
+from percepnet.cli.studio import studio
 from percepnet.cli.train import train
 
 app = typer.Typer(help="Cleans noisy speech.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(enhance)
 app.command()(stages)
+app.command()(studio)
 app.command("eval", epilog=EXAMPLES)(evaluate)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command()(train)
