@@ -9,14 +9,20 @@ from pathlib import Path
 import percepnet
 
 PUBLIC = [
+    "ArgumentError",
     "AudioFormatError",
+    "Controls",
+    "DeviceError",
     "Enhancer",
+    "FileReport",
+    "MissingExtraError",
     "Model",
     "ModelError",
     "PercepNetError",
     "Stages",
     "__version__",
     "enhance",
+    "enhance_file",
     "load_model",
     "stages",
 ]

@@ -33,6 +33,7 @@ class Enhancer {
   void set_attenuation_limit_db(float db) noexcept;
   void set_post_filter(bool on) noexcept { post_filter_ = on; }
   void set_bypass(bool on) noexcept;
+  void set_residual(bool on) noexcept;
   std::int64_t invalid_samples(std::int64_t& first) const noexcept;
 
  private:
@@ -42,6 +43,7 @@ class Enhancer {
     int steps_left;
     void set(float to, int steps) noexcept;
     float next() noexcept;
+    bool is_zero() const noexcept { return steps_left == 0 && value == 0.0f; }
   };
 
   // Between the caller's rate and 48 kHz; none at 48 kHz.
@@ -54,7 +56,7 @@ class Enhancer {
     Channel channel;
     Converters converters;
     float hop[3 * HOP];             // 48 kHz samples that do not make a whole hop yet
-    std::vector<float> delay_line;  // the caller's samples, for bypass; a ring
+    std::vector<float> delay_line;  // the caller's samples, for bypass and residual; a ring
     std::vector<float> ready;       // enhanced samples that were not handed out yet
     const Frame* frame;
     Estimate estimate;
@@ -67,7 +69,7 @@ class Enhancer {
   void link_gains() noexcept;
   void drop_latency() noexcept;
   std::size_t give(std::size_t n, float* out, std::size_t out_stride) noexcept;
-  void blend_bypass(std::size_t n, float* out, std::size_t out_stride) noexcept;
+  void blend_input(std::size_t n, float* out, std::size_t out_stride) noexcept;
   void remove_ready(std::size_t n) noexcept;
   bool started() const noexcept { return fed_ > 0; }
 
@@ -90,6 +92,7 @@ class Enhancer {
   bool post_filter_ = true;
   Ramp floor_ = {0.0f, 0.0f, 0};      // attenuation limit as an amplitude, per hop
   Ramp bypass_ = {0.0f, 0.0f, 0};     // share of the delayed input, per sample
+  Ramp residual_ = {0.0f, 0.0f, 0};   // share of what was removed, per sample
 };
 
 }  // namespace percepnet

@@ -6,18 +6,18 @@ import threading
 import warnings
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from percepnet import _core
-from percepnet.errors import AudioFormatError, PercepNetError
+from percepnet.controls import Link, Preset, check_limit, check_link, resolve
+from percepnet.errors import ArgumentError, AudioFormatError, PercepNetError
 from percepnet.weights import Model, load_model
 
 Audio: TypeAlias = npt.NDArray[Any]
 Frames: TypeAlias = npt.NDArray[np.void]
-Link: TypeAlias = Literal["linked", "independent"]
 Samples = TypeVar("Samples")
 
 # Full scale of the integer types; floats have full scale 1.
@@ -34,10 +34,13 @@ class Enhancer:
     sample_rate: 8000 to 192000 Hz
     channels: 1 to 64, each with its own state
     model: name, path or Model
-    attenuation_limit_db: the most that is taken away from noise, in dB; None for no limit
+    attenuation_limit_db: the most that is taken away from noise, in dB; math.inf for no limit
     post_filter: sharpen the gains, which lowers noise between harmonics
     link: "linked" gives all channels the largest gain of any, which keeps the stereo image; "independent" does not
     block_size: length of every process_block() call, or None for any length
+    preset: "default", "gentle", "strong" or "asr": what attenuation_limit_db and post_filter are where they are None (see
+        percepnet.controls.PRESETS)
+    residual: what was removed comes out, instead of what was kept
 
     Chunks are (samples,) or (channels, samples) arrays of int16, int32, float16, float32 or float64; floats have full scale
     1. What comes out has the shape and type that went in. Calls from several threads take turns.
@@ -49,16 +52,18 @@ class Enhancer:
         channels: int = 1,
         model: "str | PathLike[str] | Model" = "default",
         attenuation_limit_db: float | None = None,
-        post_filter: bool = True,
+        post_filter: bool | None = None,
         link: Link = "linked",
         block_size: int | None = None,
+        *,
+        preset: Preset = "default",
+        residual: bool = False,
     ) -> None:
         self._sample_rate = _check_rate(sample_rate)
         self._channels = _check_range("channels", channels, 1, _core.CHANNELS_MAX)
         self._block_size = None if block_size is None else _check_range("block_size", block_size, 1, 2**31 - 1)
-        if link not in ("linked", "independent"):
-            raise ValueError(f"expected link 'linked' or 'independent', got {link!r}")
-        limit = _check_limit(attenuation_limit_db)
+        check_link(link)
+        settings = resolve(preset, attenuation_limit_db, post_filter)
         self._model = load_model(model)
         self._handle = _core.EnhancerHandle(
             self._model.handle, self._sample_rate, self._channels, link == "linked", self._block_size or 0
@@ -69,9 +74,9 @@ class Enhancer:
         self._last_chunk: tuple[type, int] = (np.float32, 1 if self._channels == 1 else 2)
         self._scratch = np.empty((self._channels, 0), np.float32)
         self._bypass = False
-        self._set_limit(limit)
-        self._post_filter = bool(post_filter)
-        self._handle.set_post_filter(self._post_filter)
+        self.attenuation_limit_db = settings.attenuation_limit_db
+        self.post_filter = settings.post_filter
+        self.residual = residual
 
     # ---- facts
 
@@ -125,13 +130,10 @@ class Enhancer:
 
     @attenuation_limit_db.setter
     def attenuation_limit_db(self, limit_db: float | None) -> None:
-        limit = _check_limit(limit_db)
+        limit = math.inf if limit_db is None else check_limit(limit_db)
         with self._lock:
-            self._set_limit(limit)
-
-    def _set_limit(self, limit: float | None) -> None:
-        self._open().set_attenuation_limit_db(math.inf if limit is None else limit)
-        self._limit = limit
+            self._open().set_attenuation_limit_db(limit)
+            self._limit = None if math.isinf(limit) else limit
 
     @property
     def post_filter(self) -> bool:
@@ -154,6 +156,17 @@ class Enhancer:
         with self._lock:
             self._open().set_bypass(bool(on))
             self._bypass = bool(on)
+
+    @property
+    def residual(self) -> bool:
+        """Whether what was removed comes out: the input, delayed by `latency`, minus the enhanced."""
+        return self._residual
+
+    @residual.setter
+    def residual(self, on: bool) -> None:
+        with self._lock:
+            self._open().set_residual(bool(on))
+            self._residual = bool(on)
 
     # ---- audio
 
@@ -291,7 +304,8 @@ class Enhancer:
         if rows.ndim == 2 and self._channels == 1:
             rows = rows[:, np.newaxis]
         if rows.shape[1:] != (self._channels, _core.BANDS):
-            raise ValueError(f"expected imposed values of (frames, {self._channels}, {_core.BANDS}), got {np.shape(values)}")
+            expected = f"(frames, {self._channels}, {_core.BANDS})"
+            raise AudioFormatError(f"expected imposed values of {expected}, got {np.shape(values)}")
         return rows
 
     def _room_for_frames(self, n: int) -> Frames:
@@ -316,8 +330,10 @@ def enhance(
     *,
     model: "str | PathLike[str] | Model" = "default",
     attenuation_limit_db: float | None = None,
-    post_filter: bool = True,
+    post_filter: bool | None = None,
     link: Link = "linked",
+    preset: Preset = "default",
+    residual: bool = False,
 ) -> Samples:
     """Cleans a whole recording; what comes back has the type, dtype, shape and length of `samples`, aligned with it.
 
@@ -329,7 +345,9 @@ def enhance(
     array = samples if isinstance(samples, np.ndarray) else _tensor_to_array(samples)
     _check_audio(array)
     channels = array.shape[0] if array.ndim == 2 else 1
-    with Enhancer(sample_rate, channels, model, attenuation_limit_db, post_filter, link) as enhancer:
+    with Enhancer(
+        sample_rate, channels, model, attenuation_limit_db, post_filter, link, preset=preset, residual=residual
+    ) as enhancer:
         result = _run(enhancer, array)
     return result if array is samples else samples.new_tensor(result)  # type: ignore[attr-defined,return-value]
 
@@ -365,17 +383,8 @@ def _check_rate(sample_rate: int) -> int:
 def _check_range(name: str, value: int, low: int, high: int) -> int:
     number = operator.index(value)
     if not low <= number <= high:
-        raise ValueError(f"expected {name} of {low} to {high}, got {number}")
+        raise ArgumentError(f"expected {name} of {low} to {high}, got {number}")
     return number
-
-
-def _check_limit(limit_db: float | None) -> float | None:
-    if limit_db is None:
-        return None
-    limit = float(limit_db)
-    if not limit >= 0:
-        raise ValueError(f"expected attenuation_limit_db of 0 or more, or None for no limit, got {limit_db!r}")
-    return limit
 
 
 def _check_audio(samples: Audio) -> None:
