@@ -21,7 +21,7 @@ def model_paths(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     folder = tmp_path_factory.mktemp("models")
     paths = [folder / f"lookahead{lookahead}.pnw" for lookahead in range(4)]
     for lookahead, path in enumerate(paths):
-        path.write_bytes(write_weights(random_tensors(), lookahead, {"id": path.stem, "licence": "CC0-1.0"}))
+        path.write_bytes(write_weights(random_tensors(dereverb=True), lookahead, {"id": path.stem, "licence": "CC0-1.0"}))
     return paths
 
 

@@ -9,12 +9,14 @@ DENSE, HIDDEN, STRENGTH = 16, 32, 16
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
-def random_tensors(seed: int = 0, speech: bool = True, sizes: tuple[int, int, int] = (DENSE, HIDDEN, STRENGTH)) -> Tensors:
+def random_tensors(
+    seed: int = 0, speech: bool = True, sizes: tuple[int, int, int] = (DENSE, HIDDEN, STRENGTH), dereverb: bool = False
+) -> Tensors:
     """A network of the format's graph, about 25 000 weights, whose outputs move with its inputs."""
     rng = np.random.default_rng(seed)
     dense, hidden, strength = sizes
     shapes = {
-        "dense": (dense, 72),
+        "dense": (dense, 72 + dereverb),
         "conv1": (hidden, 5 * dense),
         "conv2": (hidden, 3 * hidden),
         "gains": (34, 5 * hidden),
@@ -32,6 +34,6 @@ def random_tensors(seed: int = 0, speech: bool = True, sizes: tuple[int, int, in
         tensors[f"{name}.recurrent_bias"] = rng.normal(0, 0.2, (1, 3 * size)).astype(np.float32)
     tensors["gains.bias"] += np.float32(4)  # estimated SNR about 13 dB: the postfilter is half faded
     mean, scale = np.zeros((1, 72), np.float32), np.ones((1, 72), np.float32)
-    mean[0, :34], scale[0, :34] = -15, 1 / 20  # dB
+    mean[0, :34], scale[0, :34] = -35, 1 / 20  # dB
     mean[0, 34:68], scale[0, 34:68] = 0.3, 1 / 0.3
     return tensors | {"features.mean": mean, "features.scale": scale}

@@ -29,10 +29,12 @@ def test_every_door_has_every_control(door: object) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_sets_what_is_left_open(preset: str, model: percepnet.Model) -> None:
-    limit_db, post_filter = PRESETS[preset]  # type: ignore[index]
+    limit_db, post_filter, dereverb = PRESETS[preset]  # type: ignore[index]
 
     by_name = percepnet.enhance(noisy(), 48000, model=model, preset=preset)  # type: ignore[arg-type]
-    by_hand = percepnet.enhance(noisy(), 48000, model=model, attenuation_limit_db=limit_db, post_filter=post_filter)
+    by_hand = percepnet.enhance(
+        noisy(), 48000, model=model, attenuation_limit_db=limit_db, post_filter=post_filter, dereverb=dereverb
+    )
 
     assert np.array_equal(by_name, by_hand)
 
@@ -40,11 +42,13 @@ def test_preset_sets_what_is_left_open(preset: str, model: percepnet.Model) -> N
 def test_what_is_given_wins_over_the_preset(model: percepnet.Model) -> None:
     enhancer = percepnet.Enhancer(model=model, preset="gentle", attenuation_limit_db=math.inf)
 
-    assert (enhancer.attenuation_limit_db, enhancer.post_filter) == (None, PRESETS["gentle"].post_filter)
+    found = (enhancer.attenuation_limit_db, enhancer.post_filter, enhancer.dereverb)
+    assert found == (None, PRESETS["gentle"].post_filter, PRESETS["gentle"].dereverb)
 
 
 @pytest.mark.parametrize(
-    ("control", "value"), [("preset", "loud"), ("attenuation_limit_db", -1), ("attenuation_limit_db", math.nan), ("link", "no")]
+    ("control", "value"),
+    [("preset", "loud"), ("attenuation_limit_db", -1), ("attenuation_limit_db", math.nan), ("dereverb", 2), ("link", "no")],
 )
 def test_wrong_value_is_an_argument_error(control: str, value: object, model: percepnet.Model) -> None:
     with pytest.raises(percepnet.ArgumentError, match=f"expected {control}"):

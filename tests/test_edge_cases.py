@@ -332,9 +332,6 @@ def test_model_survives_pickle(model: percepnet.Model) -> None:
 # ---- the trained model
 
 
-@pytest.mark.xfail(
-    reason="percepnet-48k-v1 was not trained on enough quiet speech: 1.3 dB for one of these voices", strict=False
-)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_quiet_speech_is_cleaned_like_normal_speech(seed: int) -> None:
     """At -60 dBFS the shipped model's SNR gain is within 1 dB of that at -26 dBFS (mean over the vowel and its pauses)."""

@@ -183,7 +183,7 @@ def test_reset_after_blocks_equals_new() -> None:
 
 
 def test_settings_survive_reset() -> None:
-    enhancer = new(attenuation_limit_db=6.0, post_filter=False)
+    enhancer = new(attenuation_limit_db=6.0, post_filter=False, dereverb=0.5)
     before = stream(enhancer, [recording()])
 
     enhancer.reset()
@@ -317,6 +317,26 @@ def test_bypass_is_entered_and_left_within_20_ms(sample_rate: int) -> None:
     assert np.array_equal(got[off + fade :], plain[off + fade :])
     between = np.minimum(plain, samples) - 1e-6, np.maximum(plain, samples) + 1e-6
     assert np.all((got >= between[0]) & (got <= between[1]))  # a cross-fade, no jump
+
+
+def test_dereverb_changes_the_output_and_can_change_while_running() -> None:
+    samples, enhancer = recording(duration_s=1.0), new(dereverb=0)
+
+    none = stream(enhancer, [samples])
+    first = enhancer.process(samples[:24000])
+    enhancer.dereverb = 1
+    rest = [enhancer.process(samples[24000:]), enhancer.flush()]
+
+    changed = np.concatenate([first, *rest])
+    assert enhancer.dereverb == 1
+    assert np.array_equal(changed[: first.size], none[: first.size])
+    assert not np.array_equal(changed, none)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
+def test_dereverb_outside_0_to_1_is_refused(amount: float) -> None:
+    with pytest.raises(ValueError, match="dereverb of 0 to 1"):
+        new(dereverb=amount)
 
 
 def test_settings_take_effect_smoothly() -> None:

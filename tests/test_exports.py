@@ -21,10 +21,12 @@ PUBLIC = [
     "PercepNetError",
     "Stages",
     "__version__",
+    "astream",
     "enhance",
     "enhance_file",
     "load_model",
     "stages",
+    "stream",
 ]
 
 

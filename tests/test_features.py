@@ -81,9 +81,29 @@ def test_level_floor_follows_lower_bands() -> None:
 def test_silence_gives_the_floor_and_finite_features() -> None:
     got = _core.analyze(np.zeros(24000, np.float32))
 
-    np.testing.assert_allclose(got.features[:, :34], -90, atol=1e-3)
+    np.testing.assert_allclose(got.features[:, :34], -90 - 10 * np.log10(500), atol=1e-3)
     assert np.all(np.isfinite(got.features))
     assert np.all(got.gated)
+
+
+def test_level_of_a_recording_is_not_among_its_features() -> None:
+    noisy, _ = recording(4)
+
+    loud, soft = (_core.analyze(noisy * factor).features for factor in (1.0, 2.0**-5))  # 30 dB
+
+    voiced = np.all(loud[:, :34] > -45, axis=1)  # far from the floor of the energies
+    assert voiced.sum() > 50
+    np.testing.assert_allclose(soft[voiced], loud[voiced], atol=0.02)
+
+
+def test_one_absurd_click_does_not_deafen() -> None:
+    noisy, _ = recording(4)
+    clicked = noisy.copy()
+    clicked[4800] = 1e5
+
+    plain, after = (_core.analyze(samples).features[60:, :34] for samples in (noisy, clicked))
+
+    assert np.max(np.abs(after - plain)) < 35  # dB, of the 110 dB that the click is louder
 
 
 def test_gate_closes_below_minus_95_dbfs() -> None:

@@ -23,6 +23,8 @@ PYTHON = {
     "audio": {"_core", "errors", "output"},
     "measurement": set(),
     "media": {"audio", "errors", "output"},
+    "pcm": {"audio", "errors"},
+    "streams": {"controls", "enhancer", "weights"},
     "files": {"audio", "controls", "enhancer", "errors", "measurement", "media", "weights"},
     "jobs": {"controls", "errors", "files", "weights"},
     "metrics": {"_core", "enhancer", "audio", "errors"},
@@ -42,12 +44,13 @@ PYTHON = {
         "errors",
         "files",
         "jobs",
+        "pcm",
         "percepnet",
     },
     "cli/__init__": {"cli", "percepnet"},
     "cli/train": {"audio", "metrics", "errors", "percepnet", "training"},
     "cli/export": {"audio", "metrics", "errors", "percepnet", "training"},
-    "__init__": {"controls", "enhancer", "errors", "files", "walkthrough", "weights"},
+    "__init__": {"controls", "enhancer", "errors", "files", "streams", "walkthrough", "weights"},
     "__main__": {"cli", "percepnet"},
 }
 HEAVY = {"torch", "pyroomacoustics", "matplotlib"}

@@ -22,9 +22,10 @@ def random_features(n: int, seed: int = 0) -> np.ndarray:
     return features
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_equals_reference_step_by_step(seed: int) -> None:
-    tensors, features = networks.random_tensors(seed), random_features(200, seed)
+@pytest.mark.parametrize(("seed", "dereverb"), [(0, False), (1, True)])
+def test_equals_reference_step_by_step(seed: int, dereverb: bool) -> None:
+    tensors, features = networks.random_tensors(seed, dereverb=dereverb), random_features(200, seed)
+    features = np.hstack((features, np.linspace(0, 1, 200, dtype=np.float32)[:, None])) if dereverb else features
     handle = _core.ModelHandle(write_weights(tensors, 2, {}))
 
     gains, strengths, speech = _core.network_run(handle, features)
@@ -54,6 +55,7 @@ def test_speech_head_is_optional() -> None:
     handles = [_core.ModelHandle(write_weights(tensors, 2, {})) for tensors in (with_head, without)]
 
     assert [handle.has_speech for handle in handles] == [True, False]
+    assert not handles[0].has_dereverb
     assert _core.network_run(handles[1], random_features(3))[2] is None
 
 
@@ -61,8 +63,9 @@ def test_model_knows_its_facts(model_paths: list[pathlib.Path]) -> None:
     handles = [_core.ModelHandle(path.read_bytes()) for path in model_paths]
 
     assert [handle.lookahead for handle in handles] == [0, 1, 2, 3]
-    n_weights = sum(v.size for name, v in networks.random_tensors().items() if not name.startswith("features."))
+    n_weights = sum(v.size for name, v in networks.random_tensors(dereverb=True).items() if not name.startswith("features."))
     assert handles[2].n_weights == n_weights
+    assert handles[2].has_dereverb
 
 
 def damaged(contents: bytes, offset: int, patch: bytes, checksum: bool = True) -> bytes:
@@ -81,13 +84,15 @@ def table_offset(contents: bytes, name: str) -> int:
 
 REFUSED = {
     "magic": lambda c: damaged(c, 0, b"RNNOISE!"),
-    "version": lambda c: damaged(c, 8, (2).to_bytes(4, "little")),
+    "version": lambda c: damaged(c, 8, (1).to_bytes(4, "little")),
     "truncated": lambda c: c[:-1],
     "too long": lambda c: c + b"\0",
     "header only": lambda c: c[:200],
     "empty": lambda c: c[:0],
     "bit flip": lambda c: damaged(c, len(c) - 5, bytes([c[-5] ^ 1]), checksum=False),
     "lookahead": lambda c: damaged(c, 24, (4).to_bytes(4, "little")),
+    "scalar inputs": lambda c: damaged(c, 32, (2).to_bytes(4, "little")),
+    "weights without their input": lambda c: damaged(c, 32, (0).to_bytes(4, "little")),
     "features": lambda c: damaged(c, 28, (70).to_bytes(4, "little")),
     "bands": lambda c: damaged(c, 56, (32).to_bytes(4, "little")),
     "band centres": lambda c: damaged(c, 64, (3).to_bytes(4, "little")),

@@ -58,7 +58,9 @@ def expected_of(
     track = pitch.track(dc_blocker.apply(padded), lookahead)
     track.period, track.correlation = (got.frames[name].astype(np.float64) for name in ("period", "correlation"))
     track.newest_correlation = (_core.analyze(padded, lookahead=lookahead).features[:, 69].astype(np.float64) + 1) / 2
-    return enhancer.enhance(padded, network.Network(tensors or networks.random_tensors()), lookahead, track=track, **options)
+    return enhancer.enhance(
+        padded, network.Network(tensors or networks.random_tensors(dereverb=True)), lookahead, track=track, **options
+    )
 
 
 @pytest.mark.parametrize("lookahead", range(4))
@@ -119,6 +121,17 @@ def test_unit_gains_give_the_dc_blocked_input(models: list[percepnet.Model]) -> 
         got = run(samples, model, np.ones((n_frames, BANDS)), np.zeros((n_frames, BANDS)))
 
         assert np.max(np.abs(got.samples - dc_blocked(samples))) < 1e-6, lookahead
+
+
+@pytest.mark.parametrize("dereverb", [0.0, 0.3])
+def test_dereverb_equals_reference(dereverb: float, model: percepnet.Model) -> None:
+    samples = recording(seed=2)
+
+    got = run(samples, model, dereverb=dereverb)
+
+    expected = expected_of(samples, got, 2, dereverb=dereverb)
+    assert np.max(np.abs(got.samples - expected.samples[3 * HOP :])) < 1e-4 * np.max(np.abs(expected.samples))
+    np.testing.assert_allclose(got.frames["gains"], expected.gains, atol=3e-4)
 
 
 def test_attenuation_limit_of_0_db_is_unit_gains(model: percepnet.Model) -> None:
@@ -199,7 +212,7 @@ def test_training_network_is_the_run_time_network(model: percepnet.Model) -> Non
 
     seen = _core.analyze(np.concatenate([samples, np.zeros(3 * HOP)]))
     keep = ~seen.gated
-    gains, _, speech = _core.network_run(model.handle, seen.features[keep])
+    gains, _, speech = _core.network_run(model.handle, np.hstack((seen.features, np.ones((len(seen.features), 1))))[keep])
     assert speech is not None
     assert np.array_equal(got.frames["gains"][keep], gains)
     assert np.array_equal(got.frames["speech_probability"][keep], speech)

@@ -68,6 +68,7 @@ PERCEPNET_API int percepnet_model_create(const void *bytes, size_t size, percepn
 PERCEPNET_API void percepnet_model_destroy(percepnet_model *model);
 PERCEPNET_API int percepnet_model_lookahead(const percepnet_model *model); /* hops */
 PERCEPNET_API int percepnet_model_has_speech(const percepnet_model *model); /* 1 if it estimates speech probability */
+PERCEPNET_API int percepnet_model_has_dereverb(const percepnet_model *model); /* 1 if it heeds percepnet_set_dereverb */
 PERCEPNET_API int64_t percepnet_model_n_weights(const percepnet_model *model);
 /* The instruction set in use: avx512vnni, avxvnni, avx2, sse, neondot, neon, simd128 or portable; all give the same bits. The
  * environment variable PERCEPNET_ISA names another when a model is created; one that the processor lacks is not heeded. */
@@ -137,6 +138,8 @@ PERCEPNET_API void percepnet_reset(percepnet_enhancer *enhancer);
 
 /* Settings: take effect smoothly, over 20 ms; immediately before the first sample of a stream. */
 PERCEPNET_API int percepnet_set_attenuation_limit_db(percepnet_enhancer *enhancer, float db); /* >= 0; infinity: none */
+/* How much of the room's reverberation goes: 0 none, 1 all but the early reflections (default). Needs a model that has it. */
+PERCEPNET_API int percepnet_set_dereverb(percepnet_enhancer *enhancer, float amount);
 PERCEPNET_API int percepnet_set_post_filter(percepnet_enhancer *enhancer, int on);
 PERCEPNET_API int percepnet_set_bypass(percepnet_enhancer *enhancer, int on); /* the input, delayed by latency, bit for bit */
 PERCEPNET_API int percepnet_set_residual(percepnet_enhancer *enhancer, int on); /* what was removed: input minus output */

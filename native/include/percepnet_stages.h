@@ -31,7 +31,8 @@ typedef struct percepnet_analysis {
 PERCEPNET_API int percepnet_analyze(int lookahead, const float *noisy, const float *clean, const float *pitch_source,
                                     size_t n_hops, percepnet_analysis *analysis);
 
-/* Runs the network alone from a fresh state: features [n][FEATURES] unscaled -> gains, strengths [n][BANDS] and, where not
+/* Runs the network alone from a fresh state: features [n][FEATURES] unscaled, in a model that has dereverb
+ * [n][FEATURES + 1] with that amount behind them -> gains, strengths [n][BANDS] and, where not
  * null and the model has the head, speech [n]. */
 PERCEPNET_API int percepnet_network_run(const percepnet_model *model, const float *features, size_t n, float *gains,
                                         float *strengths, float *speech);

@@ -47,6 +47,7 @@ int percepnet_model_create(const void* bytes, size_t size, percepnet_model** mod
 void percepnet_model_destroy(percepnet_model* model) { delete model; }
 int percepnet_model_lookahead(const percepnet_model* model) { return model->model.lookahead; }
 int percepnet_model_has_speech(const percepnet_model* model) { return model->model.network.has_speech() ? 1 : 0; }
+int percepnet_model_has_dereverb(const percepnet_model* model) { return model->model.network.has_dereverb() ? 1 : 0; }
 int64_t percepnet_model_n_weights(const percepnet_model* model) { return model->model.network.n_weights(); }
 const char* percepnet_model_isa(const percepnet_model* model) { return model->model.network.isa(); }
 
@@ -115,6 +116,12 @@ void percepnet_reset(percepnet_enhancer* enhancer) { enhancer->enhancer.reset();
 int percepnet_set_attenuation_limit_db(percepnet_enhancer* enhancer, float db) {
   if (!enhancer || !(db >= 0.0f)) return PERCEPNET_ERROR_ARGUMENT;
   enhancer->enhancer.set_attenuation_limit_db(db);
+  return PERCEPNET_OK;
+}
+
+int percepnet_set_dereverb(percepnet_enhancer* enhancer, float amount) {
+  if (!enhancer || !(amount >= 0.0f && amount <= 1.0f)) return PERCEPNET_ERROR_ARGUMENT;
+  enhancer->enhancer.set_dereverb(amount);
   return PERCEPNET_OK;
 }
 

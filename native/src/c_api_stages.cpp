@@ -200,10 +200,13 @@ int percepnet_network_run(const percepnet_model* model, const float* features, s
                           float* strengths, float* speech) {
   if (!model || !features || !gains || !strengths) return PERCEPNET_ERROR_ARGUMENT;
   return guarded([&] {
-    NetworkState state(model->model.network);
+    const Network& network = model->model.network;
+    NetworkState state(network);
+    const std::size_t width = FEATURES + (network.has_dereverb() ? 1 : 0);
     for (std::size_t i = 0; i < n; ++i) {
+      const float* row = features + i * width;
       float probability;
-      model->model.network.step(state, features + i * FEATURES, gains + i * BANDS, strengths + i * BANDS, &probability);
+      network.step(state, row, row[width - 1], gains + i * BANDS, strengths + i * BANDS, &probability);
       if (speech) speech[i] = probability;
     }
     return static_cast<int>(PERCEPNET_OK);

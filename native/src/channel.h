@@ -19,9 +19,9 @@ class Channel {
  public:
   explicit Channel(const Model& model);
 
-  // From a hop to the estimate for the frame it completes; null for the first `lookahead` hops. The caller may
-  // change the estimate before render().
-  const Frame* estimate(const float* hop, Estimate& estimate) noexcept;
+  // From a hop to the estimate for the frame it completes; null for the first `lookahead` hops. dereverb: how much of the
+  // room shall go, 0..1. The caller may change the estimate before render().
+  const Frame* estimate(const float* hop, float dereverb, Estimate& estimate) noexcept;
 
   // Gains as the synthesis will use them: sharpened, in place. Before gains of several channels are linked.
   void sharpen(const Frame& frame, float* gains) noexcept { postfilter_.apply(frame.energy, gains); }

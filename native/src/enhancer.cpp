@@ -116,7 +116,8 @@ void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n, perce
 }
 
 void Enhancer::run_hop(percepnet_hooks& hooks) noexcept {
-  for (auto& s : streams_) s->frame = s->channel.estimate(s->hop, s->estimate);
+  const float dereverb = dereverb_.next();
+  for (auto& s : streams_) s->frame = s->channel.estimate(s->hop, dereverb, s->estimate);
   const bool any = streams_[0]->frame != nullptr;  // all or none
   if (any) {
     impose(hooks);
@@ -282,6 +283,7 @@ void Enhancer::reset() noexcept {
   invalid_ = 0;
   first_invalid_ = -1;
   floor_.set(floor_.target, 0);
+  dereverb_.set(dereverb_.target, 0);
   bypass_.set(bypass_.target, 0);
   residual_.set(residual_.target, 0);
 }
@@ -291,6 +293,8 @@ void Enhancer::set_attenuation_limit_db(float db) noexcept {
   const float floor = db > 700.0f ? 0.0f : elementary::exp(-NATURAL_PER_DB * db);
   floor_.set(floor, started() ? SETTLE_HOPS : 0);
 }
+
+void Enhancer::set_dereverb(float amount) noexcept { dereverb_.set(amount, started() ? SETTLE_HOPS : 0); }
 
 void Enhancer::set_bypass(bool on) noexcept {
   bypass_.set(on ? 1.0f : 0.0f, started() ? SETTLE_HOPS * static_cast<int>(hop_) : 0);

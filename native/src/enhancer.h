@@ -31,6 +31,7 @@ class Enhancer {
   void reset() noexcept;
 
   void set_attenuation_limit_db(float db) noexcept;
+  void set_dereverb(float amount) noexcept;
   void set_post_filter(bool on) noexcept { post_filter_ = on; }
   void set_bypass(bool on) noexcept;
   void set_residual(bool on) noexcept;
@@ -91,6 +92,7 @@ class Enhancer {
   std::int64_t invalid_ = 0, first_invalid_ = -1;
   bool post_filter_ = true;
   Ramp floor_ = {0.0f, 0.0f, 0};      // attenuation limit as an amplitude, per hop
+  Ramp dereverb_ = {1.0f, 1.0f, 0};   // how much of the room shall go, per hop
   Ramp bypass_ = {0.0f, 0.0f, 0};     // share of the delayed input, per sample
   Ramp residual_ = {0.0f, 0.0f, 0};   // share of what was removed, per sample
 };

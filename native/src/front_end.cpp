@@ -26,7 +26,7 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   analysis::forward(history_.window(0), newest.spectrum);
   bands::product(newest.spectrum, newest.spectrum, newest.energy);
   newest.quiet = quiet(newest.energy);
-  features_.observe(newest.energy);
+  features_.observe(newest.energy, newest.quiet);
   pitch_.track(history_);
   if (newest.index < lookahead_) return nullptr;
 

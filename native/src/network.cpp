@@ -42,9 +42,10 @@ int Network::read(const Weights& weights) {
   mean_ = mean->values();
   scale_ = scale->values();
 
+  has_dereverb_ = weights.scalars() > 0;
   n_weights_ = 0;
   Affine dense, conv1, conv2, gains, strengths, speech;
-  bool complete = read_affine(weights, "dense", "", d, FEATURES, dense, Inputs::ANY) &&
+  bool complete = read_affine(weights, "dense", "", d, FEATURES + weights.scalars(), dense, Inputs::ANY) &&
                   read_affine(weights, "conv1", "", h, CONV1_TAPS * d, conv1) &&
                   read_affine(weights, "conv2", "", h, CONV2_TAPS * h, conv2) &&
                   read_gru(weights, "gru1", h, h, gru1_) && read_gru(weights, "gru2", h, h, gru2_) &&
@@ -103,7 +104,7 @@ void Network::lay_out(int dense_size, int hidden, int strength_size) {
   layout_.conv2 = take(CONV2_TAPS * h);
   layout_.trunk = take(5 * h);
   layout_.gru_strength = take(r);
-  layout_.input = take(FEATURES);
+  layout_.input = take(FEATURES + 1);
   layout_.dense = take(d);
   layout_.conv1_out = take(h);
   layout_.strength_input = take(2 * h);
@@ -114,7 +115,7 @@ void Network::lay_out(int dense_size, int hidden, int strength_size) {
                               speech_.n_codes()});
 }
 
-void Network::step(NetworkState& state, const float* features, float* gains, float* strengths,
+void Network::step(NetworkState& state, const float* features, float dereverb, float* gains, float* strengths,
                    float* speech_probability) const noexcept {
   float* const memory = state.memory_.data();
   const std::ptrdiff_t h = gru1_.size();
@@ -132,6 +133,7 @@ void Network::step(NetworkState& state, const float* features, float* gains, flo
   const layers::Scratch scratch = {memory + layout_.scratch, state.codes_.data()};
 
   for (std::size_t i = 0; i < FEATURES; ++i) input[i] = (features[i] - mean_[i]) * scale_[i];
+  input[FEATURES] = dereverb;
   dense_.step(input, dense, scratch);
   conv1_.step(dense, memory + layout_.conv1, conv1, scratch);
   conv2_.step(conv1, memory + layout_.conv2, conv2, scratch);

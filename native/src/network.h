@@ -33,11 +33,12 @@ class Network {
   // Takes over the tensors and chooses the kernel; a percepnet_status. Throws nothing but std::bad_alloc.
   int read(const Weights& weights);
 
-  // One frame. features: FEATURES, unscaled; gains and strengths: BANDS, 0..1; speech_probability: 0..1, or -1 without
-  // that head.
-  void step(NetworkState& state, const float* features, float* gains, float* strengths,
+  // One frame. features: FEATURES, unscaled; dereverb: 0..1, unheeded by a network without that input; gains and
+  // strengths: BANDS, 0..1; speech_probability: 0..1, or -1 without that head.
+  void step(NetworkState& state, const float* features, float dereverb, float* gains, float* strengths,
             float* speech_probability) const noexcept;
 
+  bool has_dereverb() const noexcept { return has_dereverb_; }
   bool has_speech() const noexcept { return has_speech_; }
   const char* isa() const noexcept { return kernel_->name; }  // of the kernel
   std::int64_t n_weights() const noexcept { return n_weights_; }  // biases included, feature scaling not
@@ -68,6 +69,7 @@ class Network {
   layers::Conv1d conv1_, conv2_;
   layers::Gru gru1_, gru2_, gru3_, gru_gain_, gru_strength_;
   layers::Dense gains_, strengths_, speech_;
+  bool has_dereverb_ = false;
   bool has_speech_ = false;
   std::int64_t n_weights_ = 0;
   Layout layout_{};

@@ -12,7 +12,7 @@ namespace percepnet {
 namespace {
 
 constexpr char MAGIC[] = {'P', 'E', 'R', 'C', 'E', 'P', 'N', 'T'};
-constexpr std::uint32_t VERSION = 1;
+constexpr std::uint32_t VERSION = 2;  // 1: features were not relative to the level
 constexpr std::size_t CHECKED_FROM = 16;  // the checksum covers the file from here
 constexpr std::size_t HEADER_SIZE = 256;
 constexpr std::size_t CENTRES_OFFSET = 64;
@@ -22,6 +22,7 @@ constexpr std::size_t NAME_SIZE = 40;
 constexpr std::size_t ALIGNMENT = 64;
 constexpr std::uint32_t N_TENSORS_MAX = 1024;
 constexpr std::uint32_t DIMENSION_MAX = 1 << 16;  // so that rows * columns * 4 cannot overflow
+constexpr std::uint32_t SCALARS_MAX = 1;  // dereverb
 constexpr std::uint32_t FLOAT32 = 0, INT8 = 1;
 constexpr std::uint32_t DENSE = 0;
 
@@ -54,7 +55,7 @@ bool inside(std::uint64_t offset, std::uint64_t length, std::size_t size) noexce
 // What this library computes must be what the model was trained on.
 bool facts_match(const unsigned char* header) noexcept {
   bool match = read_u32(header + 24) <= LOOKAHEAD_MAX && read_u32(header + 28) == FEATURES &&
-               read_u32(header + 32) == 0 && read_u32(header + 56) == BANDS && read_u32(header + 60) == COMB_HALF_ORDER;
+               read_u32(header + 32) <= SCALARS_MAX && read_u32(header + 56) == BANDS && read_u32(header + 60) == COMB_HALF_ORDER;
   for (std::size_t b = 0; b < BANDS; ++b) {
     match = match && read_u32(header + CENTRES_OFFSET + 4 * b) == static_cast<std::uint32_t>(BAND_CENTRES[b]);
   }
@@ -132,6 +133,7 @@ int Weights::read(const void* bytes, std::size_t size) {
   const std::uint64_t card_offset = read_u64(file + 40), card_size = read_u64(file + 48);
   if (!inside(card_offset, card_size, size)) return PERCEPNET_ERROR_SIZE;
   lookahead_ = static_cast<int>(read_u32(file + 24));
+  scalars_ = static_cast<int>(read_u32(file + 32));
   card_ = {reinterpret_cast<const char*>(file) + card_offset, static_cast<std::size_t>(card_size)};
   return read_tensors(file, size);
 }

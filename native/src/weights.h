@@ -39,6 +39,7 @@ class Weights {
   int read(const void* bytes, std::size_t size);
 
   int lookahead() const noexcept { return lookahead_; }     // hops
+  int scalars() const noexcept { return scalars_; }         // inputs behind the features
   std::string_view card() const noexcept { return card_; }  // UTF-8 JSON, not interpreted here
   const Tensor* find(std::string_view name) const noexcept;  // null if there is none
 
@@ -46,7 +47,7 @@ class Weights {
   int read_tensors(const unsigned char* file, std::size_t size);
   int read_tensor(const unsigned char* file, std::size_t size, const unsigned char* entry, std::uint64_t& total);
 
-  int lookahead_ = 0;
+  int lookahead_ = 0, scalars_ = 0;
   std::string_view card_;
   std::vector<Tensor> tensors_;
 };

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PercepNetError,
     )
     from percepnet.files import FileReport, enhance_file
+    from percepnet.streams import astream, stream
     from percepnet.walkthrough import Stages, stages
     from percepnet.weights import Model, load_model
 
@@ -33,10 +34,12 @@ __all__ = [
     "PercepNetError",
     "Stages",
     "__version__",
+    "astream",
     "enhance",
     "enhance_file",
     "load_model",
     "stages",
+    "stream",
 ]
 
 _HOMES = {
@@ -51,10 +54,12 @@ _HOMES = {
     "ModelError": "percepnet.errors",
     "PercepNetError": "percepnet.errors",
     "Stages": "percepnet.walkthrough",
+    "astream": "percepnet.streams",
     "enhance": "percepnet.enhancer",
     "enhance_file": "percepnet.files",
     "load_model": "percepnet.weights",
     "stages": "percepnet.walkthrough",
+    "stream": "percepnet.streams",
 }
 
 

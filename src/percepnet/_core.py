@@ -83,6 +83,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "percepnet_status_text": (c_char_p, (c_int,)),
     "percepnet_model_create": (c_int, (c_char_p, c_size_t, POINTER(c_void_p))),
     "percepnet_model_destroy": (None, (c_void_p,)),
+    "percepnet_model_has_dereverb": (c_int, (c_void_p,)),
     "percepnet_model_lookahead": (c_int, (c_void_p,)),
     "percepnet_model_has_speech": (c_int, (c_void_p,)),
     "percepnet_model_n_weights": (c_int64, (c_void_p,)),
@@ -103,6 +104,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "percepnet_process_block": (c_int, (c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_size_t, POINTER(_Hooks))),
     "percepnet_reset": (None, (c_void_p,)),
     "percepnet_set_attenuation_limit_db": (c_int, (c_void_p, c_float)),
+    "percepnet_set_dereverb": (c_int, (c_void_p, c_float)),
     "percepnet_set_post_filter": (c_int, (c_void_p, c_int)),
     "percepnet_set_bypass": (c_int, (c_void_p, c_int)),
     "percepnet_set_residual": (c_int, (c_void_p, c_int)),
@@ -212,6 +214,11 @@ class ModelHandle:
     def has_speech(self) -> bool:
         """Whether the model estimates the probability of speech."""
         return bool(_library.percepnet_model_has_speech(self.pointer))
+
+    @property
+    def has_dereverb(self) -> bool:
+        """Whether the model heeds the amount of dereverberation."""
+        return bool(_library.percepnet_model_has_dereverb(self.pointer))
 
     @property
     def n_weights(self) -> int:
@@ -356,6 +363,10 @@ class EnhancerHandle:
         """0 or more; infinity removes the limit."""
         _check(_library.percepnet_set_attenuation_limit_db(self.pointer, limit_db))
 
+    def set_dereverb(self, amount: float) -> None:
+        """How much of the room goes: 0..1."""
+        _check(_library.percepnet_set_dereverb(self.pointer, amount))
+
     def set_post_filter(self, on: bool) -> None:
         """Sharpening of the gains."""
         _check(_library.percepnet_set_post_filter(self.pointer, on))
@@ -446,9 +457,10 @@ def analyze(
 def network_run(model: ModelHandle, features: npt.ArrayLike) -> tuple[Float32Array, Float32Array, Float32Array | None]:
     """The network alone, from a fresh state.
 
-    features: (n, FEATURES), unscaled. Returns gains and strengths (n, BANDS), and the speech probability (n,) or None.
+    features: (n, FEATURES), unscaled; a model that has dereverb takes that amount in one more column.
+    Returns gains and strengths (n, BANDS), and the speech probability (n,) or None.
     """
-    features = _floats(features, None, FEATURES)
+    features = _floats(features, None, FEATURES + model.has_dereverb)
     n = len(features)
     gains, strengths = np.empty((n, BANDS), np.float32), np.empty((n, BANDS), np.float32)
     speech = np.empty(n, np.float32) if model.has_speech else None

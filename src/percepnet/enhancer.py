@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from percepnet import _core
-from percepnet.controls import Link, Preset, check_limit, check_link, resolve
+from percepnet.controls import Link, Preset, check_limit, check_link, check_share, resolve
 from percepnet.errors import ArgumentError, AudioFormatError, PercepNetError
 from percepnet.weights import Model, load_model
 
@@ -38,8 +38,10 @@ class Enhancer:
     post_filter: sharpen the gains, which lowers noise between harmonics
     link: "linked" gives all channels the largest gain of any, which keeps the stereo image; "independent" does not
     block_size: length of every process_block() call, or None for any length
-    preset: "default", "gentle", "strong" or "asr": what attenuation_limit_db and post_filter are where they are None (see
-        percepnet.controls.PRESETS)
+    dereverb: how much of the room's reverberation is taken away: 0 none, 1 all but the early reflections; a model that
+        knows nothing of it (`Model.has_dereverb`) does as it was trained
+    preset: "default", "gentle", "strong" or "asr": what attenuation_limit_db, post_filter and dereverb are where they are
+        None (see percepnet.controls.PRESETS)
     residual: what was removed comes out, instead of what was kept
 
     Chunks are (samples,) or (channels, samples) arrays of int16, int32, float16, float32 or float64; floats have full scale
@@ -55,6 +57,7 @@ class Enhancer:
         post_filter: bool | None = None,
         link: Link = "linked",
         block_size: int | None = None,
+        dereverb: float | None = None,
         *,
         preset: Preset = "default",
         residual: bool = False,
@@ -63,7 +66,7 @@ class Enhancer:
         self._channels = _check_range("channels", channels, 1, _core.CHANNELS_MAX)
         self._block_size = None if block_size is None else _check_range("block_size", block_size, 1, 2**31 - 1)
         check_link(link)
-        settings = resolve(preset, attenuation_limit_db, post_filter)
+        settings = resolve(preset, attenuation_limit_db, post_filter, dereverb)
         self._model = load_model(model)
         self._handle = _core.EnhancerHandle(
             self._model.handle, self._sample_rate, self._channels, link == "linked", self._block_size or 0
@@ -75,6 +78,7 @@ class Enhancer:
         self._scratch = np.empty((self._channels, 0), np.float32)
         self._bypass = False
         self.attenuation_limit_db = settings.attenuation_limit_db
+        self.dereverb = settings.dereverb
         self.post_filter = settings.post_filter
         self.residual = residual
 
@@ -134,6 +138,18 @@ class Enhancer:
         with self._lock:
             self._open().set_attenuation_limit_db(limit)
             self._limit = None if math.isinf(limit) else limit
+
+    @property
+    def dereverb(self) -> float:
+        """How much of the room's reverberation is taken away, 0 to 1."""
+        return self._dereverb
+
+    @dereverb.setter
+    def dereverb(self, amount: float) -> None:
+        share = check_share("dereverb", amount)
+        with self._lock:
+            self._open().set_dereverb(share)
+            self._dereverb = share
 
     @property
     def post_filter(self) -> bool:
@@ -332,6 +348,7 @@ def enhance(
     attenuation_limit_db: float | None = None,
     post_filter: bool | None = None,
     link: Link = "linked",
+    dereverb: float | None = None,
     preset: Preset = "default",
     residual: bool = False,
 ) -> Samples:
@@ -345,9 +362,8 @@ def enhance(
     array = samples if isinstance(samples, np.ndarray) else _tensor_to_array(samples)
     _check_audio(array)
     channels = array.shape[0] if array.ndim == 2 else 1
-    with Enhancer(
-        sample_rate, channels, model, attenuation_limit_db, post_filter, link, preset=preset, residual=residual
-    ) as enhancer:
+    settings = (attenuation_limit_db, post_filter, link, None, dereverb)
+    with Enhancer(sample_rate, channels, model, *settings, preset=preset, residual=residual) as enhancer:
         result = _run(enhancer, array)
     return result if array is samples else samples.new_tensor(result)  # type: ignore[attr-defined,return-value]
 

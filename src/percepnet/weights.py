@@ -91,6 +91,11 @@ class Model:
         return self._handle.has_speech
 
     @property
+    def has_dereverb(self) -> bool:
+        """Whether the user can choose how much reverberation goes."""
+        return self._handle.has_dereverb
+
+    @property
     def contents(self) -> bytes:
         """The weight file."""
         return self._contents

@@ -58,6 +58,7 @@ def enhance(
     track: pitch.Track | None = None,
     post_filter: bool = True,
     attenuation_limit_db: float = np.inf,
+    dereverb: float = 1.0,
 ) -> Result:
     """Enhances whole hops. `track` replaces the pitch found here, `imposed_*` (frames, 34) the network's outputs,
     unguarded."""
@@ -72,7 +73,9 @@ def enhance(
             frame_gains, strengths = state.gains * max(0.0, 1 - state.silent_hops / GATE_FADE_HOPS), np.zeros(BANDS)
         else:
             state.silent_hops = 0
-            frame_gains, strengths, _ = network.step(frames.features[j])
+            frame_gains, strengths, _ = network.step(
+                np.append(frames.features[j], [dereverb] if network.heeds_dereverb else [])
+            )
             state.gains = frame_gains
         strengths = np.zeros(BANDS) if frames.track.correlation[j] < VOICING_MIN else strengths
         strengths = guard(strengths, energy, bands.energy(comb))

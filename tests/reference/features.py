@@ -13,6 +13,21 @@ def log_energy(energy: Array) -> Array:
     return level_db
 
 
+def running_level(energy: Array, quiet: Array) -> Array:
+    """dB: the level that energies (frames, bands) are relative to, frame by frame.
+
+    The mean energy of the frames that were not quiet: of all of them at first, of about the last 300 later on; none counts
+    for more than a full-scale square wave. 500 before any was heard.
+    """
+    levels, mean, heard = [], 500.0, 0
+    for total, is_quiet in zip(energy.sum(axis=1), quiet, strict=True):
+        if not is_quiet:
+            heard = min(heard + 1, 300)
+            mean += (min(total, 480.0**2) - mean) / heard
+        levels.append(10 * np.log10(mean + ENERGY_FLOOR))
+    return np.array(levels)
+
+
 def coherence(spectrum: Spectrum, comb: Spectrum, centre: float) -> Array:
     """Of the input and the comb without its centre tap, -0.2..1."""
     rest = (comb - centre * spectrum) / (1 - centre)
@@ -21,14 +36,20 @@ def coherence(spectrum: Spectrum, comb: Spectrum, centre: float) -> Array:
 
 
 def compute(
-    level_db: Array, previous_db: Array | None, coherences: Array, period: float, newest_correlation: float, sparseness: float
+    level_db: Array,
+    previous_db: Array | None,
+    running_db: float,
+    coherences: Array,
+    period: float,
+    newest_correlation: float,
+    sparseness: float,
 ) -> Array:
     """(72,): energies of the newest frame, coherence and period of the enhanced one, four scalars.
 
     `previous_db` is None for the first frame, `sparseness` nan for a silent residual.
     """
     out = np.zeros(FEATURES)
-    out[:34] = level_db
+    out[:34] = level_db - running_db
     out[34:68] = coherences
     out[68] = np.log2(period / 96) / 3 * 2 - 1
     out[69] = 2 * newest_correlation - 1

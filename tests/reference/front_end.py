@@ -31,6 +31,8 @@ def analyse(samples: Array, lookahead: int, track: pitch.Track | None = None) ->
     track = pitch.track(signal, lookahead) if track is None else track
     n = samples.size // HOP - lookahead
     spectrum = np.array([analysis.forward(window_at(signal, t)) for t in range(n + lookahead)])
+    quiet = bands.energy(spectrum).sum(axis=1) < GATE_ENERGY
+    running_db = features.running_level(bands.energy(spectrum), quiet)
     levels_db = [features.log_energy(energy) for energy in bands.energy(spectrum)]
     combs = [comb.apply(signal, (j - 1) * HOP, float(track.period[j]), lookahead * HOP) for j in range(n)]
     comb_spectrum = np.array([analysis.forward(samples) for samples, _, _ in combs])
@@ -40,6 +42,7 @@ def analyse(samples: Array, lookahead: int, track: pitch.Track | None = None) ->
         features.compute(
             levels_db[j + lookahead],
             levels_db[j + lookahead - 1] if j + lookahead else None,
+            running_db[j + lookahead],
             coherence[j],
             float(track.period[j]),
             float(track.newest_correlation[j]),
@@ -47,7 +50,6 @@ def analyse(samples: Array, lookahead: int, track: pitch.Track | None = None) ->
         )
         for j in range(n)
     ]
-    quiet = bands.energy(spectrum).sum(axis=1) < GATE_ENERGY
     gated = np.array([bool(np.all(quiet[j : j + lookahead + 1])) for j in range(n)])
     noise_gain = np.array([noise_gain for _, noise_gain, _ in combs])
     return Frames(

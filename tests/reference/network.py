@@ -21,6 +21,7 @@ class Network:
     def __init__(self, tensors: Tensors) -> None:
         self.tensors = {name: np.asarray(value, dtype=np.float64) for name, value in tensors.items()}
         inputs, hidden = self.tensors["dense.weight"].shape[0], self.tensors["conv1.weight"].shape[0]
+        self.heeds_dereverb = self.tensors["dense.weight"].shape[1] == 73
         self.history1 = np.zeros((5, inputs))
         self.history2 = np.zeros((3, hidden))
         names = ("gru1", "gru2", "gru3", "gru_gain", "gru_strength")
@@ -43,8 +44,10 @@ class Network:
         return self.state[name]
 
     def step(self, features: Array) -> tuple[Array, Array, float]:
-        """Unscaled features (72,) -> gains (34,), strengths (34,), speech probability (-1 without that head)."""
-        scaled = (features - self.tensors["features.mean"].ravel()) * self.tensors["features.scale"].ravel()
+        """Unscaled features (72,), and dereverb if the network takes it ->
+        gains (34,), strengths (34,), speech probability (-1 without that head)."""
+        scaled = (features[:72] - self.tensors["features.mean"].ravel()) * self.tensors["features.scale"].ravel()
+        scaled = np.concatenate((scaled, features[72:]))
         self.history1 = np.vstack([self.history1[1:], np.tanh(self.dense("dense", scaled))])
         self.history2 = np.vstack([self.history2[1:], np.tanh(self.dense("conv1", self.history1.ravel()))])
         conv2 = np.tanh(self.dense("conv2", self.history2.ravel()))

@@ -34,7 +34,7 @@ def test_header_is_that_of_the_format() -> None:
     version, checksum, size, lookahead, n_features, n_scalars, n_tensors, card, card_size = struct.unpack_from(
         "<IIQIIIIQQ", contents, 8
     )
-    assert (version, lookahead, n_features, n_scalars, n_tensors) == (1, 2, 72, 0, 1)
+    assert (version, lookahead, n_features, n_scalars, n_tensors) == (2, 2, 72, 0, 1)
     assert size == len(contents)
     assert checksum == zlib.crc32(contents[16:])
     assert json.loads(contents[card : card + card_size]) == {"id": "x"}
@@ -59,7 +59,7 @@ def test_core_computes_what_was_trained(run: Run, toy: Config, tmp_path: Path) -
 
 
 def test_features_reach_the_outputs(run: Run) -> None:
-    features = np.random.default_rng(0).normal(0, 10, (30, 72)).astype(np.float32)
+    features = np.random.default_rng(0).normal(0, 10, (30, 73)).astype(np.float32)
 
     contents, _ = export_run(run, features, {})
     gains, strengths, _ = _core.network_run(_core.ModelHandle(contents), features)
@@ -88,7 +88,7 @@ def test_export_module_needs_no_torch() -> None:
 
 
 def test_int8_is_smaller_and_says_what_it_costs(run: Run) -> None:
-    features = np.random.default_rng(0).normal(0, 10, (30, 72)).astype(np.float32)
+    features = np.random.default_rng(0).normal(0, 10, (30, 73)).astype(np.float32)
 
     (exact, _), (quantised, _) = (export_run(run, features, {}, to_int8) for to_int8 in (False, True))
 
@@ -108,4 +108,4 @@ def test_int8_that_differs_in_one_weight_is_not_written(run: Run, monkeypatch: p
     monkeypatch.setattr(export.int8, "run", damaged)
 
     with pytest.raises(ValueError, match="bit for bit"):
-        export_run(run, np.random.default_rng(0).normal(0, 10, (30, 72)).astype(np.float32), {}, to_int8=True)
+        export_run(run, np.random.default_rng(0).normal(0, 10, (30, 73)).astype(np.float32), {}, to_int8=True)

@@ -161,7 +161,7 @@ def planted(output: np.ndarray, clean: np.ndarray) -> tuple[Output, Targets]:
     energies = [torch.from_numpy(a.astype(np.float32) ** 2)[None] for a in (output, clean)]
     ones = torch.ones_like(energies[0])
     names = Targets.__dataclass_fields__
-    return Output(energies[0], ones), Targets(**({name: ones for name in names} | {"clean": energies[1]}))
+    return Output(energies[0], ones), Targets(**(dict.fromkeys(names, ones) | {"clean": energies[1]}))
 
 
 def numpy_loudness(power: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ SMALL = ModelConfig(dense=8, hidden=16, strength=8)
 
 
 def features(frames: int) -> torch.Tensor:
-    return torch.randn(2, frames, 72, generator=torch.Generator().manual_seed(1))
+    return torch.randn(2, frames, 73, generator=torch.Generator().manual_seed(1))
 
 
 def network(config: ModelConfig = SMALL) -> Network:

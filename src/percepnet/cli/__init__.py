@@ -13,6 +13,8 @@ from percepnet.cli.enhance import enhance
 from percepnet.cli.eval import EXAMPLES, evaluate
 from percepnet.cli.export import export
 from percepnet.cli.options import exit_code
+from percepnet.cli.pipe import EXAMPLES as PIPE_EXAMPLES
+from percepnet.cli.pipe import pipe
 from percepnet.cli.stages import stages
 from percepnet.cli.train import train
 
@@ -30,6 +32,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(cls=_Commands, help="Cleans noisy speech.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command(epilog=ENHANCE_EXAMPLES)(enhance)
+app.command(epilog=PIPE_EXAMPLES)(pipe)
 app.command()(stages)
 app.command("eval", epilog=EXAMPLES)(evaluate)
 app.command(epilog=BENCH_EXAMPLES)(bench)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from percepnet.cli import options as shared
-from percepnet.cli.options import AttenuationLimit, LinkOption, PostFilter, PresetOption, Residual
+from percepnet.cli.options import AttenuationLimit, Dereverb, LinkOption, PostFilter, PresetOption, Residual
 
 if TYPE_CHECKING:
     from percepnet.files import FileReport
@@ -44,6 +44,7 @@ def enhance(
     ] = None,
     preset: PresetOption = "default",
     attenuation_limit_db: AttenuationLimit = None,
+    dereverb: Dereverb = None,
     post_filter: PostFilter = None,
     link: LinkOption = "linked",
     residual: Residual = False,
@@ -69,7 +70,7 @@ def enhance(
     from percepnet import Enhancer, jobs, load_model
 
     loaded = load_model(model)
-    controls = shared.controls(preset, attenuation_limit_db, post_filter, link, residual)
+    controls = shared.controls(preset, attenuation_limit_db, dereverb, post_filter, link, residual)
     Enhancer(model=loaded, **controls).close()  # an error now, not once per file
     suffix = None if file_format is None else f".{file_format.lower().lstrip('.')}"
     todo = jobs.plan(_inputs(inputs or [], manifest, shard), output, suffix, residual, skip_existing)

@@ -30,6 +30,17 @@ AttenuationLimit: TypeAlias = Annotated[
         show_default="the preset's",
     ),
 ]
+Dereverb: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--dereverb",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="How much of the room goes: 0 none, 1 all.",
+        show_default="the preset's",
+    ),
+]
 PostFilter: TypeAlias = Annotated[
     bool | None,
     typer.Option("--post-filter/--no-post-filter", "--pf/--no-pf", help="Sharpen the gains.", show_default="the preset's"),
@@ -46,12 +57,22 @@ InputFile: TypeAlias = Annotated[Path, typer.Argument(show_default=False)]
 
 
 def controls(
-    preset: Preset, attenuation_limit_db: float | None, post_filter: bool | None, link: Link, residual: bool
+    preset: Preset,
+    attenuation_limit_db: float | None,
+    dereverb: float | None,
+    post_filter: bool | None,
+    link: Link,
+    residual: bool,
 ) -> Controls:
     """As Enhancer takes them."""
-    return Controls(
-        preset=preset, attenuation_limit_db=attenuation_limit_db, post_filter=post_filter, link=link, residual=residual
-    )
+    return {
+        "preset": preset,
+        "attenuation_limit_db": attenuation_limit_db,
+        "dereverb": dereverb,
+        "post_filter": post_filter,
+        "link": link,
+        "residual": residual,
+    }
 
 
 def exit_code(error: PercepNetError) -> int:

@@ -83,7 +83,7 @@ def _reader(source: BinaryIO, n_bytes: int | None, most: int, at_once: bool) -> 
 def _pump(
     read: Callable[[], tuple[bytes, int]], sink: BinaryIO, enhancer: "Enhancer", layout: "Format", flush: bool
 ) -> tuple[int, bool]:
-    """Until the input ends, or Ctrl-C, after which what is owed is written. Returns bytes that never came, and if one is cut."""
+    """Until the input ends, or Ctrl-C; then writes what is owed. Returns bytes that never came, and if a sample is cut."""
     rest, missing, interrupted = b"", 0, False
     try:
         while True:

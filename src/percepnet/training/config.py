@@ -86,6 +86,7 @@ class ModelConfig:
     hidden: int = 192
     strength: int = 64
     speech: bool = True
+    dereverb: bool = True  # takes the amount of dereverberation as an input
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,6 @@ class TrainConfig:
     frames: int = 300
     burn_in: int = 30  # frames without loss
     burn_in_share: float = 0.75  # of the sequences; the others count from the first frame
-    level_shift: float = 0.0  # share of the sequences whose level is changed, features only
-    level_shift_db: tuple[float, float] = (-25.0, 10.0)
     learning_rate: float = 1.8e-3
     learning_rate_end: float = 1e-5
     warm_up: int = 150

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-MAGIC, VERSION = b"PERCEPNT", 1
+MAGIC, VERSION = b"PERCEPNT", 2
 COMB_HALF_ORDER = 5
 HEADER_SIZE, ENTRY_SIZE, ALIGNMENT = 256, 96, 64
 CHECKED_FROM = 16  # the checksum covers everything from here
@@ -52,7 +52,8 @@ def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[s
         table += struct.pack("<40sIIIIQQQQQ", name.encode(), is_int8, 0, *tensor.shape, *place)
         values += _padded(data) + _padded(scales)
     card_start = start + len(values)
-    header = struct.pack("<IIIIQQII", lookahead, FEATURES, 0, len(tensors), card_start, len(text), BANDS, COMB_HALF_ORDER)
+    scalars = tensors["dense.weight"].shape[1] - FEATURES if "dense.weight" in tensors else 0
+    header = struct.pack("<IIIIQQII", lookahead, FEATURES, scalars, len(tensors), card_start, len(text), BANDS, COMB_HALF_ORDER)
     body = (header + struct.pack(f"<{BANDS}I", *BAND_CENTRES)).ljust(HEADER_SIZE - 24, b"\0") + table
     body = body.ljust(start - 24, b"\0") + values + text
     checked = struct.pack("<Q", 24 + len(body)) + body
@@ -133,15 +134,16 @@ def model_card(run: Run, identity: str, sources: list[dict[str, object]], extra:
 
 
 def check_features(run: Run) -> Floats:
-    """Real features, (frames, FEATURES): of validation pairs where there are some, else of the first shard."""
-    from percepnet.training.dataset import FEATURE, Shards
+    """What the network sees of real audio, (frames, inputs): validation pairs if there are any, else the first shard."""
+    from percepnet.training.dataset import INPUT, Shards
     from percepnet.training.train import validation_rows
 
     if run.config.train.validation:
         rows = validation_rows(Path(run.config.train.validation), run.config.dataset.lookahead)[:8]
     else:
         rows = np.stack(list(Shards(Path(run.config.dataset.folder), 1).mixtures(8))).astype(np.float32)
-    return np.ascontiguousarray(rows[..., FEATURE].reshape(-1, FEATURES))
+    n_inputs = FEATURES + run.config.model.dereverb
+    return np.ascontiguousarray(rows[..., INPUT].reshape(-1, INPUT.stop)[:, :n_inputs])
 
 
 def export_run(run: Run, features: Floats, card: Mapping[str, object], to_int8: bool = False) -> tuple[bytes, float]:

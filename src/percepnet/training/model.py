@@ -98,7 +98,7 @@ class Network(nn.Module):
         self.config = config
         self.register_buffer("mean", torch.zeros(FEATURES))
         self.register_buffer("scale", torch.ones(FEATURES))
-        self.dense = nn.Linear(FEATURES, dense)
+        self.dense = nn.Linear(FEATURES + config.dereverb, dense)
         self.conv1 = CausalConv(dense, hidden, 5)
         self.conv2 = CausalConv(hidden, hidden, 3)
         self.gru1, self.gru2, self.gru3, self.gru_gain = (nn.GRU(hidden, hidden, batch_first=True) for _ in range(4))
@@ -133,9 +133,14 @@ class Network(nn.Module):
         )
 
     def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, Tensor | None, State]:
-        """Features (batch, frames, 72) unscaled -> gains, strengths (batch, frames, 34), speech (batch, frames), state."""
+        """One pass over frames.
+
+        features: (batch, frames, 72 or more), unscaled, dereverb behind them. Returns gains, strengths (batch, frames, 34),
+        speech (batch, frames) or None, and the state.
+        """
         state = state or self.initial_state(len(features))
-        x = torch.tanh(self.dense((features - self.mean) * self.scale))
+        scaled = (features[..., :FEATURES] - self.mean) * self.scale
+        x = torch.tanh(self.dense(torch.cat((scaled, features[..., FEATURES : self.dense.in_features]), -1)))
         x, conv1 = self.conv1(x, state.conv1, self.quantised)
         x, conv2 = self.conv2(x, state.conv2, self.quantised)
         first, h1 = self._gru(self.gru1, x, state.grus[0])

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from percepnet import _core
 from percepnet.training.config import Config, TrainConfig, config_from_json, config_json
-from percepnet.training.dataset import COLUMNS, FEATURE, FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
+from percepnet.training.dataset import COLUMNS, FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
@@ -26,11 +26,10 @@ from percepnet.training.model import Network, load_tensors
 
 Floats = npt.NDArray[np.float32]
 
-LEVEL_MIN_DB = -90.0  # of the core's energy floor
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
-LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm", "loss", "gains", "strengths",
-              "spectral", "loudness", "intelligibility", "speech", "validation_loss", "validation_gains", "validation_strengths",
-              "validation_spectral", "validation_loudness", "validation_intelligibility", "validation_speech")  # fmt: skip
+LOSSES = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech")
+LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm",
+              *LOSSES, *(f"validation_{name}" for name in LOSSES))  # fmt: skip
 
 
 @dataclass
@@ -137,13 +136,6 @@ def counted_frames(rng: np.random.Generator, config: TrainConfig) -> Tensor:
     return torch.from_numpy(counted)
 
 
-def shift_levels(rows: Floats, rng: np.random.Generator, config: TrainConfig) -> None:
-    """Some sequences become quieter or louder, in place: a gain only moves the log energies, down to the core's floor."""
-    shifts = np.where(rng.random(len(rows)) < config.level_shift, rng.uniform(*config.level_shift_db, len(rows)), 0)
-    levels = rows[..., FEATURE][..., : _core.BANDS]
-    np.maximum(levels + shifts[:, None, None].astype(np.float32), LEVEL_MIN_DB, out=levels)
-
-
 def train_step(run: Run, rows: Floats) -> dict[str, float]:
     """One update from a batch of (batch, frames, COLUMNS)."""
     config = run.config.train
@@ -151,7 +143,6 @@ def train_step(run: Run, rows: Floats) -> dict[str, float]:
     rate = learning_rate(run.step, config)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
-    shift_levels(rows, run.rng, config)
     targets = unpack(torch.from_numpy(rows), counted_frames(run.rng, config))
     gains, strengths, speech, _ = run.network(targets.features)
     total, parts = total_loss(gains, strengths, speech, targets, run.config.loss)
