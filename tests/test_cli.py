@@ -22,11 +22,6 @@ from percepnet.cli import app
 SOURCE = str(Path(percepnet.__file__).parents[1])
 
 
-@pytest.fixture(scope="module")
-def weights(model_paths: list[Path]) -> str:
-    return str(model_paths[2])
-
-
 @pytest.fixture
 def noisy(tmp_path: Path) -> Path:
     return make(tmp_path / "noisy.wav", 1.0)

@@ -223,10 +223,11 @@ def _do_here(job: Job, options: Options, watcher: Watcher) -> FileReport:
 
     watcher.check()
     watcher.started(0, job)
-    return _do(job, options, progress)
+    return do(job, options, progress)
 
 
-def _do(job: Job, options: Options, progress: Callable[[int, int], None]) -> FileReport:
+def do(job: Job, options: Options, progress: Callable[[int, int], None]) -> FileReport:
+    """One job, here and now; a failure is a report."""
     try:
         if job.makes_folder:
             _make_folder(job.target.parent)
@@ -324,6 +325,6 @@ def _work(pipe: Connection, options: Options) -> None:
     try:
         while True:
             job = pipe.recv()
-            pipe.send(_do(job, options, lambda done, total: pipe.send((done, total))))
+            pipe.send(do(job, options, lambda done, total: pipe.send((done, total))))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass

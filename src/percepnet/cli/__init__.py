@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from percepnet import PercepNetError, __version__
 from percepnet.cli.bench import EXAMPLES as BENCH_EXAMPLES
 from percepnet.cli.bench import bench
+from percepnet.cli.doctor import doctor, models
 from percepnet.cli.enhance import EXAMPLES as ENHANCE_EXAMPLES
 from percepnet.cli.enhance import enhance
 from percepnet.cli.eval import EXAMPLES, evaluate
@@ -36,6 +37,8 @@ app.command(epilog=PIPE_EXAMPLES)(pipe)
 app.command()(stages)
 app.command("eval", epilog=EXAMPLES)(evaluate)
 app.command(epilog=BENCH_EXAMPLES)(bench)
+app.command()(doctor)
+app.command()(models)
 app.command()(train)
 app.command()(export)
 
