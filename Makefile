@@ -11,14 +11,14 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build lint types test check bench clean
+.PHONY: setup build lint types test check bench soak clean
 
 setup: $(VENV)/percepnet-ready
 
 # Everything a developer needs, with the package itself in editable form.
 $(VENV)/percepnet-ready: pyproject.toml
 	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable ".[train,eval,dev]"
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,live,dev]"
 	touch $@
 
 # The core, placed beside the Python files; incremental.
@@ -40,6 +40,10 @@ test: build
 
 check: setup
 	$(MAKE) lint types test
+
+# What takes minutes to hours: long files, runs killed again and again.
+soak: build
+	$(PYTHON) -m pytest -m soak tests/soak
 
 bench: build
 	$(PYTHON) -m percepnet bench

@@ -215,7 +215,7 @@ def _target_format(path: Path, like: Source, subtype: str | None) -> tuple[str, 
     if subtype.startswith("ALAC"):  # libsndfile 1.2.2 overruns its buffer on loud noise
         raise AudioFormatError("ALAC can be read but not written; name an output with another suffix, such as .flac")
     if subtype != kept and not soundfile.check_format(file_format, subtype, "FILE"):
-        known = ", ".join(soundfile.available_subtypes(file_format))
+        known = ", ".join(sorted(soundfile.available_subtypes(file_format)))
         raise AudioFormatError(f"{file_format} has no subtype {subtype!r}; it has {known}")
     return file_format, subtype, endian
 

@@ -77,9 +77,7 @@ class EnhanceBatch:
         return self._out_dir / below.parent / f"{path.stem}.clean{self._suffix or path.suffix}"
 
 
-def map_in_pandas(
-    out_dir: "str | PathLike[str]", **options: Any
-) -> Callable[[Iterator[Any]], Iterator[Any]]:
+def map_in_pandas(out_dir: "str | PathLike[str]", **options: Any) -> Callable[[Iterator[Any]], Iterator[Any]]:
     """For pyspark.sql.DataFrame.mapInPandas, with the arguments of EnhanceBatch.
 
     The schema is that of the input, a comma, and SPARK_SCHEMA.

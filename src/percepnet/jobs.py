@@ -61,13 +61,17 @@ def find(arguments: Sequence[Path]) -> list[Found]:
     """Files as they are; all audio files below folders; what patterns with *, ? and ** match. Sorted within each."""
     found: list[Found] = []
     for argument in arguments:
-        if argument.is_dir():
+        if _is_folder(argument):
             found += _below(argument)
         elif glob.has_magic(str(argument)) and not argument.exists():
             found += _matching(argument)
         else:
             found.append(Found(argument))
     return list({entry.path: entry for entry in found}.values())
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - which is False, not an error, for an impossible name
 
 
 def _below(folder: Path) -> list[Found]:
@@ -154,7 +158,7 @@ def plan(
 
 
 def _into_folder(found: Sequence[Found], output: str) -> bool:
-    return len(found) != 1 or found[0].below is not None or output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return len(found) != 1 or found[0].below is not None or output.endswith(("/", os.sep)) or _is_folder(Path(output))
 
 
 def _job(entry: Found, folder: Path | None, suffix: str | None, residual: bool) -> Job:
@@ -181,7 +185,7 @@ def _identity(path: Path) -> object:
     try:
         status = path.stat()
     except OSError:
-        return path.resolve()
+        return os.path.realpath(path)
     return status.st_dev, status.st_ino
 
 

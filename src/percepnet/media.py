@@ -22,6 +22,7 @@ _CONTAINERS: Final = {"aac": "adts", "m4a": "ipod", "m4b": "ipod", "m4v": "mp4",
     "wmv": "asf",
 }
 _ENCODERS: Final = {"opus": "libopus", "mp3": "libmp3lame"}  # of codecs that FFmpeg itself does not write well
+_UNTIMED: Final = ("adts", "ac3")  # containers that cannot say how much of their beginning is the encoder's own delay
 _TIMED_BY_HEADER: Final = ("mov", "matroska")  # containers that know how long they are
 _CUT_S: Final = 0.5  # missing at the end: truncated
 _GAP_S: Final = 0.03  # between frames: time that the timestamps say has no sound; less is rounding
@@ -141,12 +142,14 @@ class MediaWriter(Sink):
             self._raise_failure(error)
         self._like = like
         self._position: int | None = None
+        self._left_out = self._priming() if self._container.format.name in _UNTIMED else 0
         self.dtype = {"s16": np.int16, "s32": np.int32}.get(self._stream.codec_context.format.packed.name, np.float32)
 
     def write(self, samples: Audio) -> None:
         """Appends (channels, samples) of `dtype`."""
         if self._position is None:
             self._position = self._like.start if isinstance(self._like, MediaReader) else 0
+        samples, self._left_out = samples[:, self._left_out :], max(self._left_out - samples.shape[1], 0)
         if not samples.shape[1]:
             return
         layout = _DTYPES[np.dtype(self.dtype)]
@@ -206,6 +209,21 @@ class MediaWriter(Sink):
         if not codec.lossless or codec.lossy:
             stream.codec_context.bit_rate = bit_rate or _DEFAULT_BIT_RATE * stream.codec_context.layout.nb_channels
         return stream
+
+    def _priming(self) -> int:
+        """How many samples later than its input a decoder gives this encoder's first sample, if nobody tells it to wait."""
+        like = self._stream.codec_context
+        codec = self._av.CodecContext.create(like.codec.name, "w")
+        codec.sample_rate, codec.layout, codec.format, codec.time_base = (
+            like.sample_rate,
+            like.layout,
+            like.format,
+            like.time_base,
+        )
+        silence = np.zeros((like.layout.nb_channels, 2 * BLOCK), np.float32)
+        frame = self._av.AudioFrame.from_ndarray(silence, format="fltp", layout=like.layout.name)
+        frame.sample_rate, frame.pts, frame.time_base = like.sample_rate, 0, like.time_base
+        return max(0, -(codec.encode(frame)[0].pts or 0))
 
     def _encode(self, frame: Any) -> None:
         try:
