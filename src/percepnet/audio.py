@@ -112,7 +112,7 @@ class AudioReader(Source):
         self.path = path
         self.sample_rate, self.channels, self.n_samples = self._file.samplerate, self._file.channels, self._file.frames
         self.format, self.subtype, self.endian = self._file.format, self._file.subtype, self._file.endian
-        self.metadata = self._file.copy_metadata()
+        self.metadata = {name: text for name, text in self._file.copy_metadata().items() if text}  # empty: refused by writers
         if self.n_samples == 0:
             self.close()
             raise AudioFormatError("the file contains no audio")

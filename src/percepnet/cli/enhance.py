@@ -34,7 +34,12 @@ EXAMPLES = """Examples:
 def enhance(
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="IN...", help="Audio files, folders, or patterns such as 'in/**/*.wav'.", show_default=False),
+        typer.Argument(
+            metavar="IN...",
+            help="Audio files, folders, or patterns such as 'in/**/*.wav'.",
+            show_default=False,
+            readable=False,  # not checked here: one that is not is one failed file of many
+        ),
     ] = None,
     output: Annotated[
         str | None,
