@@ -156,6 +156,7 @@ PERCEPNET_API int percepnet_set_attenuation_limit_db(percepnet_enhancer *enhance
 PERCEPNET_API int percepnet_set_dereverb(percepnet_enhancer *enhancer, float amount);
 PERCEPNET_API int percepnet_set_post_filter(percepnet_enhancer *enhancer, int on);
 PERCEPNET_API int percepnet_set_bypass(percepnet_enhancer *enhancer, int on); /* the input, delayed by latency, bit for bit */
+PERCEPNET_API int percepnet_set_residual(percepnet_enhancer *enhancer, int on); /* what was removed: input minus output */
 
 /* How many samples (of all channels) were replaced since creation or reset because they were not finite or beyond 1e6.
  * `first`, if not null, receives the position of the first in samples per channel from the start of the stream, or -1. */

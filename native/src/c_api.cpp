@@ -174,6 +174,12 @@ int percepnet_set_bypass(percepnet_enhancer* enhancer, int on) {
   return PERCEPNET_OK;
 }
 
+int percepnet_set_residual(percepnet_enhancer* enhancer, int on) {
+  if (!enhancer) return PERCEPNET_ERROR_ARGUMENT;
+  enhancer->enhancer.set_residual(on != 0);
+  return PERCEPNET_OK;
+}
+
 int64_t percepnet_invalid_samples(const percepnet_enhancer* enhancer, int64_t* first) {
   int64_t position = -1;
   const int64_t count = enhancer->enhancer.invalid_samples(position);

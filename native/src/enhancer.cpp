@@ -256,22 +256,23 @@ std::size_t Enhancer::give(std::size_t n, float* out, std::size_t out_stride) no
   for (std::size_t c = 0; c < streams_.size(); ++c) {
     std::memcpy(out + c * out_stride, streams_[c]->ready.data(), n * sizeof(float));
   }
-  blend_bypass(n, out, out_stride);
+  blend_input(n, out, out_stride);
   remove_ready(n);
   return n;
 }
 
-// Fades between the enhanced samples in `out` and the input they belong to.
-void Enhancer::blend_bypass(std::size_t n, float* out, std::size_t out_stride) noexcept {
-  if (bypass_.steps_left == 0 && bypass_.value == 0.0f) return;
+// Fades between the enhanced samples in `out`, the input they belong to, and the difference of the two.
+void Enhancer::blend_input(std::size_t n, float* out, std::size_t out_stride) noexcept {
+  if (bypass_.is_zero() && residual_.is_zero()) return;
   const std::size_t position = to_size(removed_ - latency_);
   for (std::size_t i = 0; i < n; ++i) {
-    const float share = bypass_.next();
+    const float share = bypass_.next(), removed = residual_.next();
     for (std::size_t c = 0; c < streams_.size(); ++c) {
       const std::vector<float>& line = streams_[c]->delay_line;
       const float input = line[(position + i) % line.size()];
       float& y = out[c * out_stride + i];
       y = share == 1.0f ? input : y + share * (input - y);
+      if (removed != 0.0f) y = removed == 1.0f ? input - y : y + removed * (input - 2.0f * y);
     }
   }
 }
@@ -356,6 +357,7 @@ void Enhancer::reset() noexcept {
   floor_.set(floor_.target, 0);
   dereverb_.set(dereverb_.target, 0);
   bypass_.set(bypass_.target, 0);
+  residual_.set(residual_.target, 0);
 }
 
 void Enhancer::set_attenuation_limit_db(float db) noexcept {
@@ -368,6 +370,10 @@ void Enhancer::set_dereverb(float amount) noexcept { dereverb_.set(amount, start
 
 void Enhancer::set_bypass(bool on) noexcept {
   bypass_.set(on ? 1.0f : 0.0f, started() ? SETTLE_HOPS * static_cast<int>(hop_) : 0);
+}
+
+void Enhancer::set_residual(bool on) noexcept {
+  residual_.set(on ? 1.0f : 0.0f, started() ? SETTLE_HOPS * static_cast<int>(hop_) : 0);
 }
 
 std::int64_t Enhancer::invalid_samples(std::int64_t& first) const noexcept {

@@ -47,6 +47,7 @@ class Enhancer {
   void set_dereverb(float amount) noexcept;
   void set_post_filter(bool on) noexcept { post_filter_ = on; }
   void set_bypass(bool on) noexcept;
+  void set_residual(bool on) noexcept;
   std::int64_t invalid_samples(std::int64_t& first) const noexcept;
 
  private:
@@ -58,6 +59,7 @@ class Enhancer {
     int steps_left;
     void set(float to, int steps) noexcept;
     float next() noexcept;
+    bool is_zero() const noexcept { return steps_left == 0 && value == 0.0f; }
   };
 
   // Between the caller's rate and 48 kHz; none at 48 kHz.
@@ -70,7 +72,7 @@ class Enhancer {
     Channel channel;
     Converters converters;
     float hops[(RUN + 2) * HOP];    // 48 kHz samples that have not been observed yet
-    std::vector<float> delay_line;  // the caller's samples, for bypass; a ring
+    std::vector<float> delay_line;  // the caller's samples, for bypass and residual; a ring
     std::vector<float> ready;       // enhanced samples that were not handed out yet
     struct {
       const Frame* frame;
@@ -89,7 +91,7 @@ class Enhancer {
   void link_gains(int hop) noexcept;
   void drop_latency() noexcept;
   std::size_t give(std::size_t n, float* out, std::size_t out_stride) noexcept;
-  void blend_bypass(std::size_t n, float* out, std::size_t out_stride) noexcept;
+  void blend_input(std::size_t n, float* out, std::size_t out_stride) noexcept;
   void remove_ready(std::size_t n) noexcept;
   bool started() const noexcept { return fed_ > 0; }
 
@@ -117,6 +119,7 @@ class Enhancer {
   Ramp floor_ = {0.0f, 0.0f, 0};      // attenuation limit as an amplitude, per hop
   Ramp dereverb_ = {1.0f, 1.0f, 0};   // how much of the room shall go, per hop
   Ramp bypass_ = {0.0f, 0.0f, 0};     // share of the delayed input, per sample
+  Ramp residual_ = {0.0f, 0.0f, 0};   // share of what was removed, per sample
 };
 
 }  // namespace percepnet

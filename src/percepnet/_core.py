@@ -122,6 +122,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "percepnet_set_dereverb": (c_int, (c_void_p, c_float)),
     "percepnet_set_post_filter": (c_int, (c_void_p, c_int)),
     "percepnet_set_bypass": (c_int, (c_void_p, c_int)),
+    "percepnet_set_residual": (c_int, (c_void_p, c_int)),
     "percepnet_invalid_samples": (c_int64, (c_void_p, POINTER(c_int64))),
     "percepnet_analyze": (c_int, (c_int, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(_Analysis))),
     "percepnet_network_run": (c_int, (c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
@@ -388,6 +389,10 @@ class EnhancerHandle:
     def set_bypass(self, on: bool) -> None:
         """The input, delayed."""
         _check(_library.percepnet_set_bypass(self.pointer, on))
+
+    def set_residual(self, on: bool) -> None:
+        """What was removed: the input, delayed, minus the output."""
+        _check(_library.percepnet_set_residual(self.pointer, on))
 
     def invalid_samples(self) -> tuple[int, int]:
         """How many samples were not finite since the last reset, and the position of the first, or -1."""
