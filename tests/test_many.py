@@ -72,6 +72,7 @@ def test_settings_move_as_they_do_hop_by_hop(sizes: list[int]) -> None:
             enhancer.attenuation_limit_db = 6.0 * i
             enhancer.dereverb = 0.5 * (i % 3)
             enhancer.bypass = i % 2 == 1
+            enhancer.residual = i % 3 == 1
             out += [enhancer.process(chunk) for chunk in pieces(samples[:, start : start + size], chunk_size)]
             start += size
         return np.concatenate([*out, enhancer.process(samples[:, start:]), enhancer.flush()], axis=1)
@@ -85,6 +86,7 @@ def various() -> list[percepnet.Enhancer]:
     made = [percepnet.Enhancer(rate, channels, m, attenuation_limit_db=9.0 * channels) for m, rate, channels in kinds]
     made[3].post_filter = False
     made[5].bypass = True
+    made[6].residual = True
     return made
 
 

@@ -357,9 +357,9 @@ def process_many(enhancers: Sequence[Enhancer], chunks: Sequence[Audio]) -> list
     Returns what each enhancer has ready, the same samples as from process().
     """
     if len(enhancers) != len(chunks):
-        raise ValueError(f"expected one chunk for each enhancer, got {len(enhancers)} enhancers and {len(chunks)} chunks")
+        raise ArgumentError(f"expected one chunk for each enhancer, got {len(enhancers)} enhancers and {len(chunks)} chunks")
     if len({id(enhancer) for enhancer in enhancers}) != len(enhancers):
-        raise ValueError("expected enhancers that are all different; join the chunks of one stream")
+        raise ArgumentError("expected enhancers that are all different; join the chunks of one stream")
     for enhancer, chunk in zip(enhancers, chunks, strict=True):
         enhancer._check_chunk(chunk)  # noqa: SLF001
     samples = [_native(chunk) for chunk in chunks]

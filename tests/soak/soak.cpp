@@ -231,6 +231,7 @@ void change_settings(Stream& s, Random& random) {
   must((percepnet_set_dereverb(s.enhancer, value) == 0) == (value >= 0.0f && value <= 1.0f), "the amount is checked");
   percepnet_set_post_filter(s.enhancer, static_cast<int>(random.below(2)));
   percepnet_set_bypass(s.enhancer, static_cast<int>(random.below(2)));
+  percepnet_set_residual(s.enhancer, static_cast<int>(random.below(2)));
   std::int64_t first = 0;
   must((percepnet_invalid_samples(s.enhancer, &first) > 0) == (first >= 0), "invalid samples have a place");
 }
