@@ -1,6 +1,7 @@
 """The wheel stands alone: built from the checkout, used where there is none."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_wheel_is_for_any_python_of_one_platform(wheel: Path) -> None:
     assert wheel.name.startswith(f"percepnet-{percepnet.__version__}-py3-none-")
+
+
+@pytest.mark.slow
+def test_wheel_is_for_many_linuxes_and_small(wheel: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(tmp_path), str(wheel)], check=True)
+
+    [repaired] = tmp_path.iterdir()
+    assert re.search(r"-py3-none-manylinux_2_\d+_\w+\.whl$", repaired.name.replace(".manylinux", "-manylinux"))
+    assert repaired.stat().st_size < 15e6
 
 
 @pytest.mark.slow
