@@ -249,6 +249,23 @@ def test_destroying_twice_is_destroying_once(browser: Any) -> None:
     assert run(browser, script) == "gone"
 
 
+def test_a_node_can_be_destroyed_while_sound_comes_in(browser: Any) -> None:
+    script = """
+        const context = new AudioContext();
+        await context.resume();
+        const node = await page.createPercepNet(context);
+        const source = new OscillatorNode(context);
+        source.connect(node).connect(context.destination);
+        source.start();
+        await node.destroy();
+        await new Promise((done) => setTimeout(done, 300));
+        await context.close();
+        return "gone";
+    """
+
+    assert run(browser, script) == "gone"
+
+
 def test_a_closed_context_can_be_left(browser: Any) -> None:
     script = """
         const context = new AudioContext();
