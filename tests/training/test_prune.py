@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from percepnet._core import FEATURES
 from percepnet.training.config import Config, ModelConfig, TrainConfig
-from percepnet.training.dataset import Shards
-from percepnet.training.export import check_features, export_run
+from percepnet.training.dataset import COLUMNS
+from percepnet.training.export import export_run
 from percepnet.training.model import Network
 from percepnet.training.prune import density, keep, kept_blocks, prune, pruned_matrices, strengths, strongest
 from percepnet.training.train import Run, load_checkpoint, new_run, save_checkpoint, train_step
@@ -54,23 +54,30 @@ def test_edges_that_fill_no_block_are_pruned_too() -> None:
     assert torch.count_nonzero(matrix) == 4 + 64
 
 
+def small_run(**pruning: float) -> Run:
+    config = Config(model=ModelConfig(16, 32, 16), train=TrainConfig(batch=2, frames=20, burn_in=2, **pruning))  # type: ignore[arg-type]
+    return new_run(config)
+
+
+def batch(seed: int) -> np.ndarray:
+    """Rows of any values in 0..1: what is learnt does not matter here."""
+    return np.random.default_rng(seed).random((2, 20, COLUMNS), np.float32)
+
+
 def zero_blocks(run: Run) -> list[int]:
     return [int((strengths(matrix) == 0).sum()) for matrix in pruned_matrices(run.network)]
 
 
-def test_pruned_blocks_stay_away_in_training_averaging_and_resuming(toy: Config, tmp_path: Path) -> None:
-    config = replace(toy, train=replace(toy.train, prune_density=0.25, prune_from_step=1, prune_to_step=3, prune_every=1))
-    shards, run = Shards(Path(config.dataset.folder), config.train.frames), new_run(config)
-    batches = [shards.batch(np.random.default_rng(i), config.train.batch) for i in range(6)]
-    for batch in batches[:4]:
-        train_step(run, batch)
+def test_pruned_blocks_stay_away_in_training_averaging_and_resuming(tmp_path: Path) -> None:
+    run = small_run(prune_density=0.25, prune_from_step=1, prune_to_step=3, prune_every=1)
+    for step in range(4):
+        train_step(run, batch(step))
     gone = zero_blocks(run)
-    path = tmp_path / "checkpoint.pt"
-    save_checkpoint(run, path)
-    resumed = load_checkpoint(path)
-    for batch in batches[4:]:
-        train_step(run, batch)
-        train_step(resumed, batch.copy())
+    save_checkpoint(run, tmp_path / "checkpoint.pt")
+    resumed = load_checkpoint(tmp_path / "checkpoint.pt")
+    for step in (4, 5):
+        train_step(run, batch(step))
+        train_step(resumed, batch(step))
 
     totals = [strengths(matrix).numel() for matrix in pruned_matrices(run.network)]
     assert gone == [total - round(0.25 * total) for total in totals]
@@ -80,11 +87,11 @@ def test_pruned_blocks_stay_away_in_training_averaging_and_resuming(toy: Config,
         assert torch.equal(strengths(average) == 0, strengths(one) == 0)
 
 
-def test_a_pruned_network_exports_to_a_smaller_file_of_the_same_bits(toy: Config) -> None:
-    run = new_run(replace(toy, model=ModelConfig(16, 32, 16)))
-    dense, _ = export_run(run, check_features(run), {"id": "dense"}, to_int8=True)
+def test_a_pruned_network_exports_to_a_smaller_file_of_the_same_bits() -> None:
+    run, features = small_run(), np.random.default_rng(0).normal(0, 1, (40, FEATURES + 1)).astype(np.float32)
+    dense, _ = export_run(run, features, {"id": "dense"}, to_int8=True)
 
     prune(run.average, [strongest(matrix, 0.25) for matrix in pruned_matrices(run.average)])
-    sparse, _ = export_run(run, check_features(run), {"id": "sparse"}, to_int8=True)  # proves equality itself
+    sparse, _ = export_run(run, features, {"id": "sparse"}, to_int8=True)  # proves equality itself
 
-    assert len(sparse) < 0.6 * len(dense)
+    assert len(sparse) < 0.7 * len(dense)
