@@ -11,14 +11,14 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build web lint types test check bench soak clean
+.PHONY: setup build web lint types test check bench soak wheel clean
 
 setup: $(VENV)/percepnet-ready
 
 # Everything a developer needs, with the package itself in editable form.
 $(VENV)/percepnet-ready: pyproject.toml
 	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,live,studio,dev]"
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,ray,studio,dev]"
 	touch $@
 
 # The core, placed beside the Python files; incremental.
@@ -44,6 +44,11 @@ test: build web
 
 check: setup
 	$(MAKE) lint types test
+
+# dist/*.whl, with the tag of the oldest Linux that it runs on.
+wheel: setup
+	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(PYTHON) -m auditwheel repair --wheel-dir dist build/wheel/percepnet-*.whl
 
 bench: build
 	$(PYTHON) -m percepnet bench

@@ -24,7 +24,7 @@ def test_doctor_prints_what_a_report_needs() -> None:
         model.sha256,
         "ok",
         "extras:",
-        "devices:",
+        "microphones:",
         "median:",
     ]
     assert result.exit_code == 0
@@ -45,9 +45,9 @@ def test_extras_are_those_of_the_package() -> None:
 
 
 def test_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "EXTRAS", {"live": "no_such_package"})
+    monkeypatch.setattr(doctor, "EXTRAS", {"media": "no_such_package"})
 
-    assert doctor.extras() == {"live": 'missing: pip install "percepnet[live]"'}
+    assert doctor.extras() == {"media": 'missing: pip install "percepnet[media]"'}
 
 
 def test_models_are_listed() -> None:

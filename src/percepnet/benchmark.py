@@ -196,10 +196,19 @@ def many_streams(handle: ModelHandle, hops: Floats, sample_rate: int, n: int) ->
 
 
 def start_up(name: str) -> dict[str, Any]:
-    """Of a new Python process: milliseconds to import, and to load a model and open a stream; peak memory in bytes."""
+    """Of new Python processes: milliseconds to import, and to load a model and open a stream; peak memory in bytes.
+
+    help_ms: of `percepnet --help`, from start to end, the best of five
+    """
     command = [sys.executable, "-c", _START_UP.format(name=name)]
     result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
-    return result
+    return result | {"help_ms": round(1000 * min(_seconds([sys.executable, "-m", "percepnet", "--help"]) for _ in range(5)), 1)}
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    return time.perf_counter() - start
 
 
 def pin(core: int | None) -> None:

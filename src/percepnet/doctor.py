@@ -17,7 +17,6 @@ from percepnet.weights import SHIPPED, SUFFIX, Model, load_model, shipped_models
 # Each extra, and a package that is there if it is.
 EXTRAS: Final = {
     "media": "av",
-    "live": "sounddevice",
     "ray": "ray",
     "eval": "pesq",
     "train": "torch",
@@ -39,7 +38,7 @@ def examine(with_time: bool = True) -> dict[str, Any]:
         "models": check_models(),
         "microseconds_per_hop": _hop_times() if with_time else None,
         "extras": extras(),
-        "audio": {"servers": audio_servers(), "devices": audio_devices()},
+        "audio": audio(),
     }
 
 
@@ -90,25 +89,21 @@ def processor_features() -> list[str]:
     return [feature for feature in FEATURES if feature in present]
 
 
-def audio_servers() -> list[str]:
-    """What `pactl` tells of PulseAudio or PipeWire, if it is there."""
+def audio() -> dict[str, Any]:
+    """What PulseAudio, or PipeWire in its place, tells of itself and its microphones."""
     if not shutil.which("pactl"):
-        return []
-    result = subprocess.run(["pactl", "info"], capture_output=True, text=True, check=False, timeout=5)  # noqa: S607
-    return [line.partition(": ")[2] for line in result.stdout.splitlines() if line.startswith("Server Name")]
+        return {"server": "unknown: pactl is not installed (Debian: pulseaudio-utils)", "microphones": []}
+    names = [line.partition(": ")[2] for line in _pactl("info") if line.startswith("Server Name")]
+    sources = [line.split("\t")[1] for line in _pactl("list", "short", "sources")]
+    return {"server": names[0] if names else "none that runs", "microphones": sources}
 
 
-def audio_devices() -> list[str] | str:
-    """Names of inputs and outputs, or why there are none."""
-    if not find_spec("sounddevice"):
-        return 'unknown: pip install "percepnet[live]"'
+def _pactl(*arguments: str) -> list[str]:
     try:
-        import sounddevice  # noqa: PLC0415 - of an extra
-
-        devices = sounddevice.query_devices()
-    except Exception as error:  # noqa: BLE001 - PortAudio fails in many ways, and that is the answer
-        return f"none: {error}"
-    return [f"{d['name']} ({d['max_input_channels']} in, {d['max_output_channels']} out)" for d in devices]
+        result = subprocess.run(["pactl", *arguments], capture_output=True, text=True, check=False, timeout=5)  # noqa: S603, S607
+    except subprocess.TimeoutExpired:
+        return []
+    return result.stdout.splitlines()
 
 
 def _hop_times() -> dict[str, Any]:

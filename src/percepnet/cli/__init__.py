@@ -13,6 +13,7 @@ from percepnet.cli.enhance import EXAMPLES as ENHANCE_EXAMPLES
 from percepnet.cli.enhance import enhance
 from percepnet.cli.eval import EXAMPLES, evaluate
 from percepnet.cli.export import export
+from percepnet.cli.mic import app as mic
 from percepnet.cli.options import exit_code
 from percepnet.cli.pipe import EXAMPLES as PIPE_EXAMPLES
 from percepnet.cli.pipe import pipe
@@ -39,6 +40,7 @@ app.command()(stages)
 app.command()(studio)
 app.command("eval", epilog=EXAMPLES)(evaluate)
 app.command(epilog=BENCH_EXAMPLES)(bench)
+app.add_typer(mic, name="mic")
 app.command()(doctor)
 app.command()(models)
 app.command()(train)

@@ -65,5 +65,6 @@ def table(result: dict[str, Any]) -> str:
         f"{streams['per_core']} streams per core: {streams['at_once']} in one call, {streams['us_per_hop_median']:.1f} us each",
         f"Files: {result['file_times_real_time']:.0f} times real time. A stream: {result['stream_bytes'] / 1e3:.0f} kB.",
         f"Start-up of Python: import {start['import_ms']:.0f} ms, model and stream {start['load_ms']:.0f} ms{peak}.",
+        f"`percepnet --help`: {start['help_ms']:.0f} ms.",
     ]
     return "\n".join(lines)
