@@ -9,6 +9,18 @@ DENSE, HIDDEN, STRENGTH = 16, 32, 16
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
+def without_blocks(tensors: Tensors, density: float, seed: int = 0) -> Tensors:
+    """Random blocks of 16 rows by 4 columns become zero in conv2 and the GRUs, and all of one strip."""
+    rng, pruned = np.random.default_rng(seed), dict(tensors)
+    for name, tensor in tensors.items():
+        if name.endswith("weight") and name.startswith(("conv2", "gru")):
+            kept = rng.random((-(-tensor.shape[0] // 16), -(-tensor.shape[1] // 4))) < density
+            kept[1:2] = False
+            mask = kept.repeat(16, 0).repeat(4, 1)[: tensor.shape[0], : tensor.shape[1]]
+            pruned[name] = tensor * mask.astype(np.float32)
+    return pruned
+
+
 def random_tensors(
     seed: int = 0, speech: bool = True, sizes: tuple[int, int, int] = (DENSE, HIDDEN, STRENGTH), dereverb: bool = False
 ) -> Tensors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from networks import random_tensors
+from networks import random_tensors, without_blocks
 from percepnet import _core
 from percepnet.training import int8
 from percepnet.training.export import write_weights
@@ -38,6 +38,29 @@ def test_every_kernel_gives_the_same_bits(isa: str, quantised: bool, monkeypatch
         outputs, expected = (run_all(contents, name, monkeypatch) for name in (isa, "portable"))
 
         assert all(np.array_equal(a, b) for a, b in zip(outputs, expected, strict=True))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("isa", _core.ISAS)
+def test_blocks_that_are_not_there_are_zeros(isa: str, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = int8.quantise_tensors(without_blocks(random_tensors(sizes=shape), 0.3))
+    contents = write_weights(tensors, 2, {})
+
+    outputs = run_all(contents, isa, monkeypatch)
+
+    assert len(contents) < len(write_weights(int8.quantise_tensors(random_tensors(sizes=shape)), 2, {}))
+    assert all(np.array_equal(a, b) for a, b in zip(outputs, int8.run(tensors, features(120)), strict=True))
+
+
+def test_a_quarter_of_the_blocks_takes_a_quarter_of_the_bytes() -> None:
+    tensors = random_tensors(sizes=(64, 192, 64))
+    sparse = without_blocks(tensors, 0.25)
+    names = [name for name in tensors if name.endswith("weight") and name.startswith(("conv2", "gru"))]
+    cut = sum(np.count_nonzero(sparse[name] == 0) for name in names)
+
+    before, after = (len(write_weights(int8.quantise_tensors(t), 2, {})) for t in (tensors, sparse))
+
+    assert before - after > 0.95 * cut
 
 
 @pytest.mark.parametrize("extreme", [-127, 127])

@@ -12,6 +12,7 @@ import networks
 from percepnet import _core
 from percepnet.errors import ModelError
 from percepnet.training.export import write_weights
+from percepnet.training.int8 import quantise_tensors
 from reference.network import Network
 
 
@@ -112,6 +113,46 @@ def test_damaged_file_is_refused(damage: str, model_paths: list[pathlib.Path]) -
 
     with pytest.raises(ModelError):
         _core.ModelHandle(REFUSED[damage](contents))
+
+
+@pytest.fixture(scope="module")
+def sparse() -> bytes:
+    """A file whose gru1.input_weight is block-sparse."""
+    tensors = networks.without_blocks(networks.random_tensors(), 0.5)
+    return write_weights(quantise_tensors(tensors), 2, {})
+
+
+def index_of(contents: bytes, name: str) -> tuple[int, int]:
+    """Offset and bytes of a tensor's block index."""
+    entry = table_offset(contents, name)
+    offset, n_bytes = (int.from_bytes(contents[entry + at : entry + at + 8], "little") for at in (80, 88))
+    return offset, n_bytes
+
+
+@pytest.mark.parametrize("patch", [(0, 0), (0, 200), (2, 8), (2, 0xFFFF), (4, 0)], ids=str)
+def test_a_wrong_block_index_is_refused(patch: tuple[int, int], sparse: bytes) -> None:
+    """The number of blocks in the first strip, and their columns, which ascend inside the matrix."""
+    at, value = patch
+    offset, _ = index_of(sparse, "gru1.input_weight")
+
+    with pytest.raises(ModelError):
+        _core.ModelHandle(damaged(sparse, offset + at, value.to_bytes(2, "little")))
+
+
+@pytest.mark.parametrize("field", [80, 88])
+def test_a_block_index_elsewhere_is_refused(field: int, sparse: bytes) -> None:
+    at = table_offset(sparse, "gru1.input_weight") + field
+
+    with pytest.raises(ModelError):
+        _core.ModelHandle(damaged(sparse, at, (1 << 40).to_bytes(8, "little")))
+
+
+def test_n_weights_counts_the_blocks_that_are_there(sparse: bytes) -> None:
+    dense = write_weights(quantise_tensors(networks.random_tensors()), 2, {})
+    n_index = sum(index_of(sparse, name)[1] > 0 for name in ("conv2.weight", "gru1.input_weight", "gru_strength.input_weight"))
+
+    assert n_index == 3
+    assert _core.ModelHandle(sparse).n_weights < 0.8 * _core.ModelHandle(dense).n_weights
 
 
 def test_every_truncation_is_refused(model_paths: list[pathlib.Path]) -> None:

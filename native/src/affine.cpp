@@ -32,23 +32,47 @@ Affine::Affine(const kernels::Kernel& kernel, const float* weight, const float* 
 Affine::Affine(const kernels::Kernel& kernel, const std::int8_t* weight, const float* scales, const float* bias,
                int rows, int columns)
     : kernel_(&kernel), rows_(rows), columns_(columns), padded_columns_(round_up(columns, kernels::COLUMN_STEP)) {
-  const int n_strips = round_up(rows, Tile::ROWS) / Tile::ROWS;
   const std::size_t stride = to_size(padded_columns_ / Tile::COLUMNS);
-  strips_.assign(to_size(n_strips), Strip{});
-  tiles_.assign(to_size(n_strips) * stride, Tile{});
+  set_rows(scales, bias);
+  tiles_.assign(strips_.size() * stride, Tile{});
   for (int row = 0; row < rows; ++row) {
-    const std::int8_t* from = weight + to_size(row) * to_size(columns);
     Tile* to = tiles_.data() + to_size(row / Tile::ROWS) * stride;
-    const int in_strip = row % Tile::ROWS;
-    std::int32_t sum = 0;
-    for (int i = 0; i < columns; ++i) {
-      to[i / Tile::COLUMNS].weights[in_strip * Tile::COLUMNS + i % Tile::COLUMNS] = from[i];
-      sum += from[i];
+    for (int i = 0; i < columns; ++i) add_weight(to[i / Tile::COLUMNS], row, i, *weight++);
+  }
+}
+
+Affine::Affine(const kernels::Kernel& kernel, const std::int8_t* blocks, const std::vector<std::uint16_t>& index,
+               const float* scales, const float* bias, int rows, int columns)
+    : kernel_(&kernel), rows_(rows), columns_(columns), padded_columns_(round_up(columns, kernels::COLUMN_STEP)) {
+  set_rows(scales, bias);
+  const std::uint16_t* next = index.data();
+  for (std::size_t strip = 0; strip < strips_.size(); ++strip) {
+    const int first_row = static_cast<int>(strip) * Tile::ROWS;
+    for (int left = *next++; left > 0; --left, ++next) {
+      tiles_.emplace_back();
+      sources_.push_back(*next);
+      for (int i = 0; i < Tile::ROWS * Tile::COLUMNS; ++i, ++blocks) {
+        const int row = first_row + i / Tile::COLUMNS, column = *next * Tile::COLUMNS + i % Tile::COLUMNS;
+        if (row < rows && column < columns) add_weight(tiles_.back(), row, column, *blocks);
+      }
     }
+    tiles_.resize(to_size(round_up(static_cast<int>(tiles_.size()), kernels::COLUMN_STEP / Tile::COLUMNS)));
+    sources_.resize(tiles_.size());
+    ends_.push_back(static_cast<std::int32_t>(tiles_.size()));
+  }
+}
+
+void Affine::add_weight(Tile& tile, int row, int column, std::int8_t weight) noexcept {
+  tile.weights[row % Tile::ROWS * Tile::COLUMNS + column % Tile::COLUMNS] = weight;
+  strips_[to_size(row / Tile::ROWS)].offsets[row % Tile::ROWS] -= 128 * weight;
+}
+
+void Affine::set_rows(const float* scales, const float* bias) {
+  strips_.assign(to_size(round_up(rows_, Tile::ROWS) / Tile::ROWS), Strip{});
+  for (int row = 0; row < rows_; ++row) {
     Strip& strip = strips_[to_size(row / Tile::ROWS)];
-    strip.scales[in_strip] = scales[row] / 127.0f;
-    strip.biases[in_strip] = bias[row];
-    strip.offsets[in_strip] = -128 * sum;
+    strip.scales[row % Tile::ROWS] = scales[row] / 127.0f;
+    strip.biases[row % Tile::ROWS] = bias[row];
   }
 }
 
@@ -67,28 +91,44 @@ void Affine::multiply(const float* const* in, int n, float* const* out, std::int
   const int block_rows = is_int8 ? Tile::ROWS : FloatColumn::ROWS;
   const int n_whole = rows_ / block_rows, n_left = rows_ % block_rows;
   const int step = n == 1 ? n_whole : blocks_at_a_time();
+  const auto n_codes_each = static_cast<std::ptrdiff_t>(n_codes());
   if (is_int8) {
-    for (int i = 0; i < n; ++i) kernel_->quantise(in[i], columns_, codes + i * padded_columns_);
+    for (int i = 0; i < n; ++i) kernel_->quantise(in[i], columns_, codes + i * n_codes_each);
   }
   for (int first = 0; first < n_whole; first += step) {
     const int n_blocks = step < n_whole - first ? step : n_whole - first;
     for (int i = 0; i < n; ++i) {
-      multiply_blocks(first, n_blocks, in[i], codes + i * padded_columns_, out[i] + first * block_rows);
+      multiply_blocks(first, n_blocks, in[i], codes + i * n_codes_each, out[i] + first * block_rows);
     }
   }
   for (int i = 0; i < n && n_left > 0; ++i) {
     float last[ROWS_MAX];
-    multiply_blocks(n_whole, 1, in[i], codes + i * padded_columns_, last);
+    multiply_blocks(n_whole, 1, in[i], codes + i * n_codes_each, last);
     std::memcpy(out[i] + n_whole * block_rows, last, to_size(n_left) * sizeof(float));
   }
 }
 
-void Affine::multiply_blocks(int first, int n, const float* in, const std::int8_t* codes, float* out) const noexcept {
-  if (padded_columns_ > 0) {
+void Affine::multiply_blocks(int first, int n, const float* in, std::int8_t* codes, float* out) const noexcept {
+  if (!ends_.empty()) {
+    multiply_sparse(first, n, codes, out);
+  } else if (padded_columns_ > 0) {
     const Tile* tiles = tiles_.data() + to_size(first) * to_size(padded_columns_ / Tile::COLUMNS);
     kernel_->multiply_int8(strips_.data() + first, tiles, n, padded_columns_, codes, out);
   } else {
     kernel_->multiply_float(float_blocks_.data() + to_size(first) * (to_size(columns_) + 1), n, columns_, in, out);
+  }
+}
+
+// Each strip sees the codes of its tiles, gathered behind all codes, as if there were no others.
+void Affine::multiply_sparse(int first, int n, std::int8_t* codes, float* out) const noexcept {
+  std::int8_t* const gathered = codes + padded_columns_;
+  for (int strip = first; strip < first + n; ++strip, out += Tile::ROWS) {
+    const std::int32_t start = strip > 0 ? ends_[to_size(strip - 1)] : 0, n_tiles = ends_[to_size(strip)] - start;
+    const std::uint16_t* sources = sources_.data() + start;
+    for (std::int32_t t = 0; t < n_tiles; ++t) {
+      std::memcpy(gathered + t * Tile::COLUMNS, codes + sources[t] * Tile::COLUMNS, Tile::COLUMNS);
+    }
+    kernel_->multiply_int8(strips_.data() + strip, tiles_.data() + start, 1, n_tiles * Tile::COLUMNS, gathered, out);
   }
 }
 

@@ -12,6 +12,8 @@ namespace percepnet::layers {
 constexpr int BATCH = 8;  // inputs that may pass through a layer together
 
 class Affine {
+  using Tile = kernels::Tile;
+
  public:
   Affine() = default;
   // weight: [rows][columns], row-major; bias: [rows].
@@ -21,21 +23,32 @@ class Affine {
   Affine(const kernels::Kernel& kernel, const std::int8_t* weight, const float* scales, const float* bias, int rows,
          int columns);
 
+  // Likewise, of blocks of Tile::ROWS by Tile::COLUMNS, the others being zero; index: for each strip of rows the number of its
+  // blocks, then their columns / Tile::COLUMNS.
+  Affine(const kernels::Kernel& kernel, const std::int8_t* blocks, const std::vector<std::uint16_t>& index,
+         const float* scales, const float* bias, int rows, int columns);
+
   // out[i] = bias + weight * in[i] for n inputs, each as if it were alone; BATCH at most. The weights are read once.
   // codes: BATCH * n_codes() bytes to work in.
   void multiply(const float* const* in, int n, float* const* out, std::int8_t* codes) const noexcept;
   int rows() const noexcept { return rows_; }
   int columns() const noexcept { return columns_; }
-  std::size_t n_codes() const noexcept { return static_cast<std::size_t>(padded_columns_); }
+  std::size_t n_codes() const noexcept { return static_cast<std::size_t>(padded_columns_) * (ends_.empty() ? 1 : 2); }
 
  private:
+  void add_weight(Tile& tile, int row, int column, std::int8_t weight) noexcept;
+  void set_rows(const float* scales, const float* bias);
   int blocks_at_a_time() const noexcept;
-  void multiply_blocks(int first, int n, const float* in, const std::int8_t* codes, float* out) const noexcept;
+  void multiply_blocks(int first, int n, const float* in, std::int8_t* codes, float* out) const noexcept;
+  void multiply_sparse(int first, int n, std::int8_t* codes, float* out) const noexcept;
 
   const kernels::Kernel* kernel_ = nullptr;
   std::vector<kernels::FloatColumn> float_blocks_;
   std::vector<kernels::Strip> strips_;
   std::vector<kernels::Tile> tiles_;
+  // Of a sparse matrix, whose strips hold as many tiles as have weights, rounded up to what kernels take:
+  std::vector<std::int32_t> ends_;      // of each strip, in tiles
+  std::vector<std::uint16_t> sources_;  // of each tile: where its codes are, / Tile::COLUMNS
   int rows_ = 0;
   int columns_ = 0;
   int padded_columns_ = 0;  // of the tiles; 0 in float32

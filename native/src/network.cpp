@@ -76,9 +76,14 @@ bool Network::read_affine(const Weights& weights, const char* name, const char* 
   if (weight == nullptr || bias == nullptr) return false;
   if (weight->is_int8() && inputs != Inputs::BOUNDED) return false;
   const std::vector<float> biases = bias->values();
-  affine = weight->is_int8() ? Affine(*kernel_, weight->integers(), weight->scales().data(), biases.data(), rows, columns)
-                             : Affine(*kernel_, weight->values().data(), biases.data(), rows, columns);
-  n_weights_ += static_cast<std::int64_t>(rows) * (columns + 1);
+  if (weight->is_sparse()) {
+    affine = {*kernel_, weight->integers(), weight->index(), weight->scales().data(), biases.data(), rows, columns};
+  } else if (weight->is_int8()) {
+    affine = {*kernel_, weight->integers(), weight->scales().data(), biases.data(), rows, columns};
+  } else {
+    affine = {*kernel_, weight->values().data(), biases.data(), rows, columns};
+  }
+  n_weights_ += weight->n_values() + rows;
   return true;
 }
 

@@ -63,7 +63,7 @@ class Network {
   bool has_dereverb() const noexcept { return has_dereverb_; }
   bool has_speech() const noexcept { return has_speech_; }
   const char* isa() const noexcept { return kernel_->name; }  // of the kernel
-  std::int64_t n_weights() const noexcept { return n_weights_; }  // biases included, feature scaling not
+  std::int64_t n_weights() const noexcept { return n_weights_; }  // kept ones; biases included, feature scaling not
 
  private:
   friend class NetworkState;

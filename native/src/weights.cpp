@@ -24,12 +24,15 @@ constexpr std::uint32_t N_TENSORS_MAX = 1024;
 constexpr std::uint32_t DIMENSION_MAX = 1 << 16;  // so that rows * columns * 4 cannot overflow
 constexpr std::uint32_t SCALARS_MAX = 1;  // dereverb
 constexpr std::uint32_t FLOAT32 = 0, INT8 = 1;
-constexpr std::uint32_t DENSE = 0;
+constexpr std::uint32_t DENSE = 0, BLOCK_SPARSE = 1;
+constexpr std::uint32_t BLOCK_ROWS = 16, BLOCK_COLUMNS = 4;
 
 std::uint32_t read_u32(const unsigned char* p) noexcept {
   return static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
          static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24;
 }
+
+std::uint16_t read_u16(const unsigned char* p) noexcept { return static_cast<std::uint16_t>(p[0] | p[1] << 8); }
 
 std::uint64_t read_u64(const unsigned char* p) noexcept {
   return static_cast<std::uint64_t>(read_u32(p + 4)) << 32 | read_u32(p);
@@ -97,6 +100,25 @@ bool all_symmetric(const unsigned char* integers, std::uint64_t n) noexcept {
   return true;
 }
 
+// The index tells as many blocks as there are values for, inside the matrix, in order.
+bool index_fits(const unsigned char* index, std::uint64_t n_bytes, std::uint32_t rows, std::uint32_t columns,
+                std::uint64_t value_bytes) noexcept {
+  const std::uint64_t n_strips = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS, n_columns = (columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+  std::uint64_t at = 0, n_blocks = 0;
+  for (std::uint64_t strip = 0; strip < n_strips; ++strip) {
+    if (n_bytes - at < 2) return false;
+    const std::uint64_t n = read_u16(index + at);
+    at += 2;
+    if (n_bytes - at < 2 * n) return false;
+    for (std::uint64_t i = 0; i < n; ++i, at += 2) {
+      const std::uint16_t column = read_u16(index + at);
+      if (column >= n_columns || (i > 0 && column <= read_u16(index + at - 2))) return false;
+    }
+    n_blocks += n;
+  }
+  return at == n_bytes && value_bytes == n_blocks * BLOCK_ROWS * BLOCK_COLUMNS;
+}
+
 std::vector<float> read_floats(const unsigned char* bytes, std::size_t n) {
   std::vector<float> values(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -113,6 +135,12 @@ std::vector<float> Tensor::values() const {
 }
 
 std::vector<float> Tensor::scales() const { return read_floats(scales_, static_cast<std::size_t>(rows_)); }
+
+std::vector<std::uint16_t> Tensor::index() const {
+  std::vector<std::uint16_t> values(static_cast<std::size_t>(index_bytes_ / 2));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = read_u16(index_ + 2 * i);
+  return values;
+}
 
 const Tensor* Weights::find(std::string_view name) const noexcept {
   for (const Tensor& tensor : tensors_) {
@@ -162,13 +190,14 @@ int Weights::read_tensor(const unsigned char* file, std::size_t size, const unsi
   // Tensors that share bytes would let a small file ask for much memory.
   total += n_bytes;
   if (total > size) return PERCEPNET_ERROR_TENSORS;
-  const std::uint32_t type = read_u32(entry + 40);
+  const std::uint32_t type = read_u32(entry + 40), storage = read_u32(entry + 44);
   // Of a kind to come: harmless if nothing asks for it, missing otherwise.
-  if (type > INT8 || read_u32(entry + 44) != DENSE) return PERCEPNET_OK;
+  if (type > INT8 || storage > BLOCK_SPARSE || (storage == BLOCK_SPARSE && type != INT8)) return PERCEPNET_OK;
   const std::uint32_t rows = read_u32(entry + 48), columns = read_u32(entry + 52);
   if (rows - 1 >= DIMENSION_MAX || columns - 1 >= DIMENSION_MAX) return PERCEPNET_ERROR_TENSORS;
   const std::uint64_t n = std::uint64_t{rows} * columns;
-  const unsigned char* scales = nullptr;
+  const unsigned char *scales = nullptr, *index = nullptr;
+  const std::uint64_t index_bytes = storage == BLOCK_SPARSE ? read_u64(entry + 88) : 0;
   if (type == FLOAT32) {
     if (n_bytes != 4 * n || !all_sane(file + offset, n)) return PERCEPNET_ERROR_TENSORS;
   } else {
@@ -177,9 +206,19 @@ int Weights::read_tensor(const unsigned char* file, std::size_t size, const unsi
     total += scales_bytes;
     scales = file + scales_offset;
     if (total > size || !all_sane(scales, rows) || !none_negative(scales, rows)) return PERCEPNET_ERROR_TENSORS;
-    if (n_bytes != n || !all_symmetric(file + offset, n)) return PERCEPNET_ERROR_TENSORS;
+    if (storage == BLOCK_SPARSE) {
+      const std::uint64_t index_offset = read_u64(entry + 80);
+      if (index_offset % ALIGNMENT != 0 || !inside(index_offset, index_bytes, size)) return PERCEPNET_ERROR_TENSORS;
+      total += index_bytes;
+      index = file + index_offset;
+      if (total > size || !index_fits(index, index_bytes, rows, columns, n_bytes)) return PERCEPNET_ERROR_TENSORS;
+    } else if (n_bytes != n) {
+      return PERCEPNET_ERROR_TENSORS;
+    }
+    if (!all_symmetric(file + offset, n_bytes)) return PERCEPNET_ERROR_TENSORS;
   }
-  tensors_.emplace_back(read_name(entry), static_cast<int>(rows), static_cast<int>(columns), file + offset, scales);
+  tensors_.emplace_back(read_name(entry), static_cast<int>(rows), static_cast<int>(columns), file + offset, n_bytes, scales,
+                        index, index_bytes);
   return PERCEPNET_OK;
 }
 

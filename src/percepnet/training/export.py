@@ -38,19 +38,22 @@ EQUALITY = 1e-4  # largest difference between core and PyTorch that an export to
 
 
 def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[str, object]) -> bytes:
-    """A weight file of dense tensors, each (rows, columns), float32 or int8, under their names of docs/weight-file.md."""
+    """A weight file of tensors, each (rows, columns), float32 or int8, under their names of docs/weight-file.md.
+
+    An int8 tensor is stored block-sparse where that is smaller: where enough blocks of 16 rows by 4 columns are zero.
+    """
     text = json.dumps(card, ensure_ascii=False, sort_keys=True).encode()
     table, values = b"", b""
     start = _aligned(HEADER_SIZE + ENTRY_SIZE * len(tensors))
     for name, tensor in tensors.items():
         is_int8 = isinstance(tensor, Int8)
-        data = tensor.integers.tobytes() if isinstance(tensor, Int8) else np.asarray(tensor, dtype="<f4").tobytes()
-        scales = tensor.scales.astype("<f4").tobytes() if isinstance(tensor, Int8) else b""
+        data, scales, index = _bytes(tensor)
         offset = start + len(values)
         scales_offset = offset + _aligned(len(data)) if is_int8 else 0
-        place = (offset, len(data), scales_offset, 0, 0)
-        table += struct.pack("<40sIIIIQQQQQ", name.encode(), is_int8, 0, *tensor.shape, *place)
-        values += _padded(data) + _padded(scales)
+        index_offset = scales_offset + _aligned(len(scales)) if index else 0
+        place = (offset, len(data), scales_offset, index_offset, len(index))
+        table += struct.pack("<40sIIIIQQQQQ", name.encode(), is_int8, bool(index), *tensor.shape, *place)
+        values += _padded(data) + _padded(scales) + _padded(index)
     card_start = start + len(values)
     scalars = tensors["dense.weight"].shape[1] - FEATURES if "dense.weight" in tensors else 0
     header = struct.pack("<IIIIQQII", lookahead, FEATURES, scalars, len(tensors), card_start, len(text), BANDS, COMB_HALF_ORDER)
@@ -73,6 +76,18 @@ def read_weights(contents: bytes) -> dict[str, Floats]:
         values = np.frombuffer(contents, "<f4", rows * columns, offset)
         tensors[name.decode().rstrip("\0")] = values.reshape(rows, columns).astype(np.float32)
     return tensors
+
+
+def _bytes(tensor: Tensor) -> tuple[bytes, bytes, bytes]:
+    """Values, scales, block index."""
+    if not isinstance(tensor, Int8):
+        return np.asarray(tensor, dtype="<f4").tobytes(), b"", b""
+    scales, dense = tensor.scales.astype("<f4").tobytes(), tensor.integers.tobytes()
+    blocks = int8.blocks(tensor.integers)
+    kept = blocks.any(axis=(2, 3))
+    index = b"".join(np.array([strip.sum(), *np.flatnonzero(strip)], "<u2").tobytes() for strip in kept)
+    sparse = blocks[kept].tobytes()
+    return (sparse, scales, index) if len(sparse) + len(index) < len(dense) else (dense, scales, b"")
 
 
 def _padded(data: bytes) -> bytes:

@@ -8,13 +8,14 @@ will do. Needs NumPy alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
+BLOCK_ROWS, BLOCK_COLUMNS = 16, 4
 FLOAT_LAYERS = ("dense", "features")  # inputs that are not bounded
 GRUS = {"gru1": "conv2", "gru2": "gru1", "gru3": "gru2", "gru_gain": "gru3"}  # and what feeds them
 
@@ -39,6 +40,13 @@ def quantise(matrix: Floats) -> Int8:
     scales = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
     integers = np.round(matrix / np.where(scales > 0, scales, 1)[:, None])
     return Int8(integers.clip(-127, 127).astype(np.int8), scales)
+
+
+def blocks(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(rows, columns) -> (strips, columns / 4, 16, 4): blocks of 16 rows by 4 columns, zeros beyond the edges."""
+    rows, columns = matrix.shape
+    padded = np.pad(matrix, ((0, -rows % BLOCK_ROWS), (0, -columns % BLOCK_COLUMNS)))
+    return padded.reshape(-1, BLOCK_ROWS, padded.shape[1] // BLOCK_COLUMNS, BLOCK_COLUMNS).swapaxes(1, 2)
 
 
 def quantise_tensors(tensors: Mapping[str, Floats]) -> dict[str, Tensor]:

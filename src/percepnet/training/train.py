@@ -23,6 +23,7 @@ from percepnet.training.export import read_weights
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
 from percepnet.training.model import Network, load_tensors
+from percepnet.training.prune import kept_blocks, prune
 
 Floats = npt.NDArray[np.float32]
 
@@ -149,10 +150,15 @@ def train_step(run: Run, rows: Floats) -> dict[str, float]:
     run.optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.clip)
+    kept = kept_blocks(run.network, run.step, config)
     run.optimiser.step()
+    if kept:
+        prune(run.network, kept)
     decay = average_decay(run.step - config.restart_step, config)
     with torch.no_grad():
         torch._foreach_lerp_(list(run.average.parameters()), list(run.network.parameters()), 1 - decay)
+    if kept:
+        prune(run.average, kept)
     run.step += 1
     values = {"loss": total, "gradient_norm": norm} | parts
     return {"learning_rate": rate} | {name: float(value.detach()) for name, value in values.items()}
