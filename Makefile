@@ -11,14 +11,14 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build web lint types test soak check bench clean
+.PHONY: setup build web lint types test check bench soak wheel clean
 
 setup: $(VENV)/percepnet-ready
 
 # Everything a developer needs, with the package itself in editable form.
 $(VENV)/percepnet-ready: pyproject.toml
 	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable ".[train,eval,studio,dev]"
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,ray,studio,dev]"
 	touch $@
 
 # The core, placed beside the Python files; incremental.
@@ -42,15 +42,22 @@ types:
 test: build web
 	$(PYTHON) -m pytest
 
-# Minutes of real time, on a machine with nothing else to do.
-soak: build web
-	$(PYTHON) -m pytest -m soak
-
 check: setup
 	$(MAKE) lint types test
 
+# dist/*.whl, with the tag of the oldest Linux that it runs on.
+wheel: setup
+	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(PYTHON) -m auditwheel repair --wheel-dir dist build/wheel/percepnet-*.whl
+
 bench: build
 	$(PYTHON) -m percepnet bench
+
+# Sanitizers, damaged weight files, random calls, threads, a day of audio, minutes in a browser: about an hour, on a machine
+# with nothing else to do. The log of the first is committed.
+soak: build web
+	$(PYTHON) tests/soak/soak.py
+	$(PYTHON) -m pytest -m soak
 
 clean:
 	rm -rf build src/percepnet/libpercepnet.* web/percepnet.wasm web/models

@@ -26,6 +26,12 @@ def model_paths(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
 
 
 @pytest.fixture(scope="session")
+def weights(model_paths: list[pathlib.Path]) -> str:
+    """The path of the random model with the default look-ahead of 2, for commands."""
+    return str(model_paths[2])
+
+
+@pytest.fixture(scope="session")
 def models(model_paths: list[pathlib.Path]) -> list[percepnet.Model]:
     """The random models, by look-ahead."""
     return [percepnet.load_model(path) for path in model_paths]

@@ -22,11 +22,6 @@ from percepnet.cli import app
 SOURCE = str(Path(percepnet.__file__).parents[1])
 
 
-@pytest.fixture(scope="module")
-def weights(model_paths: list[Path]) -> str:
-    return str(model_paths[2])
-
-
 @pytest.fixture
 def noisy(tmp_path: Path) -> Path:
     return make(tmp_path / "noisy.wav", 1.0)
@@ -118,6 +113,39 @@ def test_json_tells_about_every_file(noisy: Path, weights: str) -> None:
     ]
 
 
+def test_json_has_what_curators_ask_for(tmp_path: Path, weights: str) -> None:
+    result = run("enhance", make(tmp_path / "in.wav", 1.0, channels=2, sample_rate=16000), "-m", weights, "--json")
+
+    report = json.loads(result.stdout)
+    assert set(report) == set(percepnet.FileReport.__annotations__)
+    assert (report["seconds"], report["channels"], report["bandwidth_hz"]) == (1.0, 2, pytest.approx(8000, abs=50))
+    assert (report["level_db"], report["model_sha256"]) == (pytest.approx(-26, abs=0.1), percepnet.load_model(weights).sha256)
+
+
+def test_residual_and_result_make_the_input(noisy: Path, weights: str) -> None:
+    for option in ((), ("--residual",)):
+        enhance(noisy, "-m", weights, *option)
+
+    kept, removed = (soundfile.read(noisy.with_name(f"noisy.{kind}.wav"))[0] for kind in ("clean", "residual"))
+    np.testing.assert_allclose(kept + removed, soundfile.read(noisy)[0], atol=1.01 / 32768)  # each is rounded
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "subtype"),
+    [
+        (["--format", "flac"], "noisy.clean.flac", "PCM_16"),
+        (["--format", "flac", "--subtype", "pcm_24"], "noisy.clean.flac", "PCM_24"),
+        (["--subtype", "FLOAT"], "noisy.clean.wav", "FLOAT"),
+        (["--format", "opus"], "noisy.clean.opus", "OPUS"),
+    ],
+    ids=["flac", "flac of 24 bits", "float", "opus"],
+)
+def test_format_and_subtype_may_be_chosen(noisy: Path, weights: str, options: list[str], name: str, subtype: str) -> None:
+    result = enhance(noisy, "-m", weights, *options)
+
+    assert (result.exit_code, soundfile.info(noisy.with_name(name)).subtype) == (0, subtype)
+
+
 def test_invalid_samples_are_reported(tmp_path: Path, weights: str) -> None:
     samples = 0.1 * np.ones(48000, np.float32)
     samples[[7000, 7001, 40000]] = np.nan, np.inf, -np.inf
@@ -159,7 +187,7 @@ def broken(folder: Path, kind: str) -> Path:
     ("kind", "line"),
     [
         ("missing", "cannot read: No such file or directory"),
-        ("folder", "cannot read: Is a directory"),
+        ("folder", "no audio files in this folder"),
         ("pipe", "cannot read: Not a regular file"),
         ("empty", "the file is empty"),
         ("text", "not an audio file that can be read (Format not recognised)"),
@@ -244,8 +272,12 @@ def test_full_disk_is_one_line_and_no_output(tmp_path: Path, weights: str) -> No
         ["{in}", "-a", "-3"],
         ["{in}", "-a", "nan"],
         ["{in}", "-a", "much"],
-        ["{in}", "-m", "nowhere"],
-        ["{in}", "-m", "{in}"],
+        ["{in}", "--preset", "loud"],
+        ["{in}", "--link", "no"],
+        ["{in}", "--shard", "0/2"],
+        ["{in}", "--shard", "half"],
+        ["--manifest", "nowhere.jsonl"],
+        ["--manifest", "{in}"],
         ["{in}", "-o", "{in}"],
         ["{in}", "-o", "{link}"],
         ["{in}", "{link}", "-o", "{in}"],
@@ -265,10 +297,17 @@ def test_wrong_use_is_2_and_changes_nothing(noisy: Path, weights: str, arguments
     assert (noisy.read_bytes() == contents, result.stderr.strip() != "") == (True, True)
 
 
+@pytest.mark.parametrize("model", ["nowhere", "{in}"])
+def test_wrong_model_is_4(noisy: Path, model: str) -> None:
+    result = enhance(noisy, "-m", model.format(**{"in": noisy}))
+
+    assert (result.exit_code, len(result.stderr.splitlines()), names(noisy.parent)) == (4, 1, ["noisy.wav"])
+
+
 def test_wrong_use_has_no_traceback() -> None:
     result = run("enhance", "in.wav", "-m", "nowhere")
 
-    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+    assert (result.returncode, len(result.stderr.splitlines())) == (4, 1)
 
 
 # ---- signals, terminal, cost ---------------------------------------------------------------------------------------

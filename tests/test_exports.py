@@ -9,16 +9,25 @@ from pathlib import Path
 import percepnet
 
 PUBLIC = [
+    "ArgumentError",
     "AudioFormatError",
+    "Controls",
+    "DeviceError",
     "Enhancer",
+    "FileReport",
+    "MissingExtraError",
     "Model",
     "ModelError",
     "PercepNetError",
     "Stages",
     "__version__",
+    "astream",
     "enhance",
+    "enhance_file",
     "load_model",
+    "process_many",
     "stages",
+    "stream",
 ]
 
 

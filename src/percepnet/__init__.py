@@ -4,36 +4,64 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from percepnet.enhancer import Enhancer, enhance
-    from percepnet.errors import AudioFormatError, ModelError, PercepNetError
+    from percepnet.controls import Controls
+    from percepnet.enhancer import Enhancer, enhance, process_many
+    from percepnet.errors import (
+        ArgumentError,
+        AudioFormatError,
+        DeviceError,
+        MissingExtraError,
+        ModelError,
+        PercepNetError,
+    )
+    from percepnet.files import FileReport, enhance_file
+    from percepnet.streams import astream, stream
     from percepnet.walkthrough import Stages, stages
     from percepnet.weights import Model, load_model
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArgumentError",
     "AudioFormatError",
+    "Controls",
+    "DeviceError",
     "Enhancer",
+    "FileReport",
+    "MissingExtraError",
     "Model",
     "ModelError",
     "PercepNetError",
     "Stages",
     "__version__",
+    "astream",
     "enhance",
+    "enhance_file",
     "load_model",
+    "process_many",
     "stages",
+    "stream",
 ]
 
 _HOMES = {
+    "ArgumentError": "percepnet.errors",
     "AudioFormatError": "percepnet.errors",
+    "Controls": "percepnet.controls",
+    "DeviceError": "percepnet.errors",
     "Enhancer": "percepnet.enhancer",
+    "FileReport": "percepnet.files",
+    "MissingExtraError": "percepnet.errors",
     "Model": "percepnet.weights",
     "ModelError": "percepnet.errors",
     "PercepNetError": "percepnet.errors",
     "Stages": "percepnet.walkthrough",
+    "astream": "percepnet.streams",
     "enhance": "percepnet.enhancer",
+    "enhance_file": "percepnet.files",
     "load_model": "percepnet.weights",
+    "process_many": "percepnet.enhancer",
     "stages": "percepnet.walkthrough",
+    "stream": "percepnet.streams",
 }
 
 

@@ -1,10 +1,7 @@
 """Audio files, block by block, in constant memory."""
 
-import errno
-import os
 import re
-import secrets
-import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +12,7 @@ import numpy.typing as npt
 import soundfile
 
 from percepnet.errors import AudioFormatError, PercepNetError
+from percepnet.output import OutputFile, check_regular
 
 Audio = npt.NDArray[Any]
 
@@ -28,7 +26,61 @@ _INT32_SUBTYPES: Final = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"}
 # sizes do not count where the data chunk has its own: many writers get them wrong.
 _SHORTENED: Final = re.compile(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 # What programs that write to a pipe put where the size is not known: 2^31 or 2^32, less a header and an alignment.
-_UNKNOWN_SIZES: Final = (range(2**31 - 2**16, 2**31), range(2**32 - 2**16, 2**32))
+UNKNOWN_SIZES: Final = (range(2**31 - 2**16, 2**31), range(2**32 - 2**16, 2**32))
+
+
+class Source(ABC):
+    """Audio that is read from its start to its end.
+
+    path: of the file
+    sample_rate: Hz
+    channels: the number of channels
+    n_samples: samples per channel, as the header has it
+    format, subtype, endian: container, encoding and byte order, as libsndfile names them
+    metadata: title, artist and so on
+    """
+
+    path: Path
+    sample_rate: int
+    channels: int
+    n_samples: int
+    format: str
+    subtype: str
+    endian: str
+    metadata: dict[str, str]
+
+    @abstractmethod
+    def blocks(self, dtype: npt.DTypeLike = np.float32) -> Iterator[Audio]:
+        """All samples in arrays of (channels, at most BLOCK); each is valid until the next is asked for."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the file."""
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Sink(ABC):
+    """Audio that is written from its start to its end, into a file that appears under its name only when it is whole.
+
+    dtype: in which samples are written
+    """
+
+    dtype: npt.DTypeLike
+
+    @abstractmethod
+    def write(self, samples: Audio) -> None:
+        """Appends (channels, samples) of `dtype`."""
+
+    @abstractmethod
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def __enter__(self) -> "Sink":
+        return self
 
 
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
@@ -38,15 +90,15 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-class AudioReader:
-    """An audio file, read from its start to its end.
+class AudioReader(Source):
+    """An audio file that libsndfile reads.
 
     Raises AudioFormatError where the file is not whole audio, and PercepNetError where it cannot be read at all.
     """
 
     def __init__(self, path: Path) -> None:
         try:
-            _check_regular(path)
+            check_regular(path)
             with path.open("rb") as file:  # libsndfile does not say why a file cannot be opened
                 empty = not file.read(1)
         except OSError as error:
@@ -58,47 +110,15 @@ class AudioReader:
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats by their suffix
             raise AudioFormatError(f"not an audio file that can be read ({_reason(error)})") from error
         self.path = path
-        if self._file.frames == 0:
+        self.sample_rate, self.channels, self.n_samples = self._file.samplerate, self._file.channels, self._file.frames
+        self.format, self.subtype, self.endian = self._file.format, self._file.subtype, self._file.endian
+        self.metadata = {name: text for name, text in self._file.copy_metadata().items() if text}  # empty: refused by writers
+        if self.n_samples == 0:
             self.close()
             raise AudioFormatError("the file contains no audio")
         if self._is_cut():
             self.close()
             raise AudioFormatError("the file is truncated: it ends before its audio does")
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz."""
-        return int(self._file.samplerate)
-
-    @property
-    def channels(self) -> int:
-        """The number of channels."""
-        return int(self._file.channels)
-
-    @property
-    def n_samples(self) -> int:
-        """Samples per channel, as the header has it."""
-        return int(self._file.frames)
-
-    @property
-    def format(self) -> str:
-        """Container, as libsndfile names it."""
-        return str(self._file.format)
-
-    @property
-    def subtype(self) -> str:
-        """Encoding, as libsndfile names it."""
-        return str(self._file.subtype)
-
-    @property
-    def endian(self) -> str:
-        """Byte order, as libsndfile names it."""
-        return str(self._file.endian)
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Title, artist and so on."""
-        return dict(self._file.copy_metadata())
 
     def blocks(self, dtype: npt.DTypeLike = np.float32) -> Iterator[Audio]:
         """All samples in arrays of (channels, at most BLOCK); each is valid until the next is asked for."""
@@ -120,34 +140,25 @@ class AudioReader:
         """Closes the file."""
         self._file.close()
 
-    def __enter__(self) -> "AudioReader":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
     def _is_cut(self) -> bool:
         for promised, actual in _SHORTENED.findall(self._file.extra_info):
-            if int(promised) > int(actual) and not any(int(promised) in sizes for sizes in _UNKNOWN_SIZES):
+            if int(promised) > int(actual) and not any(int(promised) in sizes for sizes in UNKNOWN_SIZES):
                 return True
         return self.format == "OGG" and _ends_inside_page(self.path)
 
 
-class AudioWriter:
+class AudioWriter(Sink):
     """A new audio file with the rate, channels, encoding and metadata of the one being read.
 
     It appears under its name only when all is written: leaving the context by an exception leaves no trace. A target
     with another suffix than the source's gets that suffix's format, and the same encoding if that format has it.
+    `subtype` is another encoding, as libsndfile names it.
     """
 
-    def __init__(self, path: Path, like: AudioReader) -> None:
-        file_format, subtype, endian = _target_format(path, like)
-        self._target = path.resolve()
-        self._part = self._target.with_name(f".{self._target.name[:200]}.{secrets.token_hex(4)}.part")
+    def __init__(self, path: Path, like: Source, subtype: str | None = None) -> None:
+        file_format, subtype, endian = _target_format(path, like, subtype)
         try:
-            if self._target.exists():
-                _check_regular(self._target)
-            self._sink = _Sink(self._part)
+            self._sink = OutputFile(path)
         except OSError as error:
             raise PercepNetError(f"cannot write {path}: {error.strerror}") from error
         try:
@@ -157,7 +168,7 @@ class AudioWriter:
             for key, value in like.metadata.items():
                 setattr(self._file, key, value)
         except BaseException as error:
-            self._discard()
+            self._sink.discard()
             self._raise_failure(error)
         self.dtype = _sample_type(like.subtype, subtype)
 
@@ -169,92 +180,53 @@ class AudioWriter:
             self._raise_failure(error)
         self._raise_failure(None)
 
-    def __enter__(self) -> "AudioWriter":
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             self._file.close()
             if kind is None:
                 self._raise_failure(None)
-                self._sink.close()
-                self._part.replace(self._target)
+                self._sink.commit()
         except (OSError, soundfile.SoundFileError) as failure:
             self._raise_failure(failure)
         finally:
-            self._discard()
-
-    def _discard(self) -> None:
-        self._sink.abandon()
-        self._part.unlink(missing_ok=True)
+            self._sink.discard()
 
     def _raise_failure(self, error: BaseException | None) -> None:
         """Raises what went wrong below libsndfile, else what libsndfile said, if anything."""
         error = self._sink.failure or error
         if isinstance(error, OSError):
-            raise PercepNetError(f"cannot write {self._target}: {error.strerror}") from error
+            raise PercepNetError(f"cannot write {self._sink.target}: {error.strerror}") from error
         if isinstance(error, (soundfile.SoundFileError, ValueError, AssertionError)):
-            raise AudioFormatError(f"cannot write {self._target} in this format ({_reason(error)})") from error
+            raise AudioFormatError(f"cannot write {self._sink.target} in this format ({_reason(error)})") from error
         if error is not None:
             raise error
 
 
-class _Sink:
-    """A raw file that keeps its first failure: in libsndfile's callbacks an exception would be printed and lost."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        self._open = True
-        self.failure: BaseException | None = None
-
-    def write(self, contents: bytes) -> int:
-        rest = memoryview(contents)
-        try:
-            while rest and self.failure is None:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except BaseException as error:  # Ctrl-C too
-            self.failure = error
-        return len(contents) - len(rest)
-
-    def seek(self, offset: int, whence: int) -> int:
-        return os.lseek(self._descriptor, offset, whence)
-
-    def tell(self) -> int:
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
-
-    def close(self) -> None:
-        os.fsync(self._descriptor)  # some file systems tell only now that the disk is full
-        self.abandon()
-
-    def abandon(self) -> None:
-        if self._open:
-            self._open = False
-            os.close(self._descriptor)
+def formats() -> list[str]:
+    """Suffixes of the formats that can be written, without their dot; the first are the common ones."""
+    common = ["wav", "flac", "ogg", "opus", "mp3", "aiff"]
+    return [*common, *sorted({name.lower() for name in soundfile.available_formats()} - {*common, "raw"})]
 
 
-def _check_regular(path: Path) -> None:
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "Not a regular file", str(path))
-
-
-def _target_format(path: Path, like: AudioReader) -> tuple[str, str, str]:
+def _target_format(path: Path, like: Source, subtype: str | None) -> tuple[str, str, str]:
     """Format, subtype and byte order for a new file."""
-    file_format, subtype, endian = _wanted_format(path, like)
+    file_format, kept, endian = _wanted_format(path, like)
+    subtype = kept if subtype is None else subtype.upper()
     if subtype.startswith("ALAC"):  # libsndfile 1.2.2 overruns its buffer on loud noise
         raise AudioFormatError("ALAC can be read but not written; name an output with another suffix, such as .flac")
+    if subtype != kept and not soundfile.check_format(file_format, subtype, "FILE"):
+        known = ", ".join(sorted(soundfile.available_subtypes(file_format)))
+        raise AudioFormatError(f"{file_format} has no subtype {subtype!r}; it has {known}")
     return file_format, subtype, endian
 
 
-def _wanted_format(path: Path, like: AudioReader) -> tuple[str, str, str]:
+def _wanted_format(path: Path, like: Source) -> tuple[str, str, str]:
     if path.suffix.lower() == like.path.suffix.lower():
         return like.format, like.subtype, like.endian
     suffix = path.suffix[1:].upper()
     file_format = {"OGA": "OGG", "OPUS": "OGG", "AIF": "AIFF"}.get(suffix, suffix)
     if file_format not in soundfile.available_formats():
-        raise AudioFormatError(f"no audio format has the suffix {path.suffix!r}; known: wav, flac, ogg, opus, mp3, aiff, ...")
+        raise AudioFormatError(f"no audio format has the suffix {path.suffix!r}; known: {', '.join(formats()[:6])}, ...")
     if path.suffix.lower() == ".opus":
         return file_format, "OPUS", "FILE"
     if soundfile.check_format(file_format, like.subtype, "FILE"):

@@ -4,20 +4,22 @@ import math
 import operator
 import threading
 import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from percepnet import _core
-from percepnet.errors import AudioFormatError, PercepNetError
+from percepnet.controls import Link, Preset, check_limit, check_link, check_share, resolve
+from percepnet.errors import ArgumentError, AudioFormatError, PercepNetError
 from percepnet.weights import Model, load_model
 
 Audio: TypeAlias = npt.NDArray[Any]
 Frames: TypeAlias = npt.NDArray[np.void]
-Link: TypeAlias = Literal["linked", "independent"]
 Samples = TypeVar("Samples")
 
 # Full scale of the integer types; floats have full scale 1.
@@ -34,12 +36,15 @@ class Enhancer:
     sample_rate: 8000 to 192000 Hz
     channels: 1 to 64, each with its own state
     model: name, path or Model
-    attenuation_limit_db: the most that is taken away from noise, in dB; None for no limit
+    attenuation_limit_db: the most that is taken away from noise, in dB; math.inf for no limit
     post_filter: sharpen the gains, which lowers noise between harmonics
     link: "linked" gives all channels the largest gain of any, which keeps the stereo image; "independent" does not
     block_size: length of every process_block() call, or None for any length
     dereverb: how much of the room's reverberation is taken away: 0 none, 1 all but the early reflections; a model that
         knows nothing of it (`Model.has_dereverb`) does as it was trained
+    preset: "default", "gentle", "strong" or "asr": what attenuation_limit_db, post_filter and dereverb are where they are
+        None (see percepnet.controls.PRESETS)
+    residual: what was removed comes out, instead of what was kept
 
     Chunks are (samples,) or (channels, samples) arrays of int16, int32, float16, float32 or float64; floats have full scale
     1. What comes out has the shape and type that went in. Calls from several threads take turns.
@@ -51,17 +56,19 @@ class Enhancer:
         channels: int = 1,
         model: "str | PathLike[str] | Model" = "default",
         attenuation_limit_db: float | None = None,
-        post_filter: bool = True,
+        post_filter: bool | None = None,
         link: Link = "linked",
         block_size: int | None = None,
-        dereverb: float = 1.0,
+        dereverb: float | None = None,
+        *,
+        preset: Preset = "default",
+        residual: bool = False,
     ) -> None:
         self._sample_rate = _check_rate(sample_rate)
         self._channels = _check_range("channels", channels, 1, _core.CHANNELS_MAX)
         self._block_size = None if block_size is None else _check_range("block_size", block_size, 1, 2**31 - 1)
-        if link not in ("linked", "independent"):
-            raise ValueError(f"expected link 'linked' or 'independent', got {link!r}")
-        limit, amount = _check_limit(attenuation_limit_db), _check_share("dereverb", dereverb)
+        check_link(link)
+        settings = resolve(preset, attenuation_limit_db, post_filter, dereverb)
         self._model = load_model(model)
         self._handle = _core.EnhancerHandle(
             self._model.handle, self._sample_rate, self._channels, link == "linked", self._block_size or 0
@@ -72,11 +79,10 @@ class Enhancer:
         self._last_chunk: tuple[type, int] = (np.float32, 1 if self._channels == 1 else 2)
         self._scratch = np.empty((self._channels, 0), np.float32)
         self._bypass = False
-        self._set_limit(limit)
-        self._dereverb = amount
-        self._handle.set_dereverb(amount)
-        self._post_filter = bool(post_filter)
-        self._handle.set_post_filter(self._post_filter)
+        self.attenuation_limit_db = settings.attenuation_limit_db
+        self.dereverb = settings.dereverb
+        self.post_filter = settings.post_filter
+        self.residual = residual
 
     # ---- facts
 
@@ -130,13 +136,10 @@ class Enhancer:
 
     @attenuation_limit_db.setter
     def attenuation_limit_db(self, limit_db: float | None) -> None:
-        limit = _check_limit(limit_db)
+        limit = math.inf if limit_db is None else check_limit(limit_db)
         with self._lock:
-            self._set_limit(limit)
-
-    def _set_limit(self, limit: float | None) -> None:
-        self._open().set_attenuation_limit_db(math.inf if limit is None else limit)
-        self._limit = limit
+            self._open().set_attenuation_limit_db(limit)
+            self._limit = None if math.isinf(limit) else limit
 
     @property
     def dereverb(self) -> float:
@@ -145,7 +148,7 @@ class Enhancer:
 
     @dereverb.setter
     def dereverb(self, amount: float) -> None:
-        share = _check_share("dereverb", amount)
+        share = check_share("dereverb", amount)
         with self._lock:
             self._open().set_dereverb(share)
             self._dereverb = share
@@ -171,6 +174,17 @@ class Enhancer:
         with self._lock:
             self._open().set_bypass(bool(on))
             self._bypass = bool(on)
+
+    @property
+    def residual(self) -> bool:
+        """Whether what was removed comes out: the input, delayed by `latency`, minus the enhanced."""
+        return self._residual
+
+    @residual.setter
+    def residual(self, on: bool) -> None:
+        with self._lock:
+            self._open().set_residual(bool(on))
+            self._residual = bool(on)
 
     # ---- audio
 
@@ -266,22 +280,29 @@ class Enhancer:
             raise PercepNetError("this enhancer is closed; make a new one")
         return self._handle
 
-    def _begin(self, method: str) -> _core.EnhancerHandle:
+    def _may_begin(self, method: str) -> _core.EnhancerHandle:
         handle = self._open()
         if self._used_by not in ("", method):
             raise PercepNetError(f"{method}() after {self._used_by}() in one stream; call reset() in between")
+        return handle
+
+    def _begin(self, method: str) -> _core.EnhancerHandle:
+        handle = self._may_begin(method)
         self._used_by = method
         return handle
 
     def _process(self, chunk: Audio, hooks: _core.Hooks | None) -> Audio:
         self._check_chunk(chunk)
-        samples = chunk if _is_native(chunk) else _to_float(_planar(chunk))
+        samples = _native(chunk)
         with self._lock:
-            handle = self._begin("process")
-            self._last_chunk = (chunk.dtype.type, chunk.ndim)
-            out = np.empty((self._channels, handle.max_output(chunk.shape[-1])), np.float32)
+            handle, out = self._begin_process(chunk)
             n_out = handle.process(samples, out, hooks)
         return _like(out[:, :n_out], chunk.dtype.type, chunk.ndim)
+
+    def _begin_process(self, chunk: Audio) -> tuple[_core.EnhancerHandle, npt.NDArray[np.float32]]:
+        handle = self._begin("process")
+        self._last_chunk = (chunk.dtype.type, chunk.ndim)
+        return handle, np.empty((self._channels, handle.max_output(chunk.shape[-1])), np.float32)
 
     def _flush(self, hooks: _core.Hooks | None) -> Audio:
         with self._lock:
@@ -308,7 +329,8 @@ class Enhancer:
         if rows.ndim == 2 and self._channels == 1:
             rows = rows[:, np.newaxis]
         if rows.shape[1:] != (self._channels, _core.BANDS):
-            raise ValueError(f"expected imposed values of (frames, {self._channels}, {_core.BANDS}), got {np.shape(values)}")
+            expected = f"(frames, {self._channels}, {_core.BANDS})"
+            raise AudioFormatError(f"expected imposed values of {expected}, got {np.shape(values)}")
         return rows
 
     def _room_for_frames(self, n: int) -> Frames:
@@ -327,15 +349,42 @@ class Enhancer:
         return self._scratch
 
 
+def process_many(enhancers: Sequence[Enhancer], chunks: Sequence[Audio]) -> list[Audio]:
+    """enhancer.process(chunk) for each pair, in one call that shares the reading of the weights; for servers.
+
+    enhancers: all different; those of one model share. Sample rates, channels and settings may differ.
+    chunks: one for each enhancer, as for Enhancer.process
+    Returns what each enhancer has ready, the same samples as from process().
+    """
+    if len(enhancers) != len(chunks):
+        raise ArgumentError(f"expected one chunk for each enhancer, got {len(enhancers)} enhancers and {len(chunks)} chunks")
+    if len({id(enhancer) for enhancer in enhancers}) != len(enhancers):
+        raise ArgumentError("expected enhancers that are all different; join the chunks of one stream")
+    for enhancer, chunk in zip(enhancers, chunks, strict=True):
+        enhancer._check_chunk(chunk)  # noqa: SLF001
+    samples = [_native(chunk) for chunk in chunks]
+    with ExitStack() as locks:
+        for enhancer in sorted(enhancers, key=id):  # in one order everywhere: two calls never wait for each other
+            locks.enter_context(enhancer._lock)  # noqa: SLF001
+        for enhancer in enhancers:
+            enhancer._may_begin("process")  # noqa: SLF001
+        begun = [enhancer._begin_process(chunk) for enhancer, chunk in zip(enhancers, chunks, strict=True)]  # noqa: SLF001
+        handles, outs = [handle for handle, _ in begun], [out for _, out in begun]
+        counts = _core.Batch(handles, samples, outs).run()
+    return [_like(out[:, :n], chunk.dtype.type, chunk.ndim) for out, n, chunk in zip(outs, counts, chunks, strict=True)]
+
+
 def enhance(
     samples: Samples,
     sample_rate: int,
     *,
     model: "str | PathLike[str] | Model" = "default",
     attenuation_limit_db: float | None = None,
-    post_filter: bool = True,
+    post_filter: bool | None = None,
     link: Link = "linked",
-    dereverb: float = 1.0,
+    dereverb: float | None = None,
+    preset: Preset = "default",
+    residual: bool = False,
 ) -> Samples:
     """Cleans a whole recording; what comes back has the type, dtype, shape and length of `samples`, aligned with it.
 
@@ -347,7 +396,8 @@ def enhance(
     array = samples if isinstance(samples, np.ndarray) else _tensor_to_array(samples)
     _check_audio(array)
     channels = array.shape[0] if array.ndim == 2 else 1
-    with Enhancer(sample_rate, channels, model, attenuation_limit_db, post_filter, link, dereverb=dereverb) as enhancer:
+    settings = (attenuation_limit_db, post_filter, link, None, dereverb)
+    with Enhancer(sample_rate, channels, model, *settings, preset=preset, residual=residual) as enhancer:
         result = _run(enhancer, array)
     return result if array is samples else samples.new_tensor(result)  # type: ignore[attr-defined,return-value]
 
@@ -383,24 +433,8 @@ def _check_rate(sample_rate: int) -> int:
 def _check_range(name: str, value: int, low: int, high: int) -> int:
     number = operator.index(value)
     if not low <= number <= high:
-        raise ValueError(f"expected {name} of {low} to {high}, got {number}")
+        raise ArgumentError(f"expected {name} of {low} to {high}, got {number}")
     return number
-
-
-def _check_share(name: str, value: float) -> float:
-    share = float(value)
-    if not 0 <= share <= 1:
-        raise ValueError(f"expected {name} of 0 to 1, got {value!r}")
-    return share
-
-
-def _check_limit(limit_db: float | None) -> float | None:
-    if limit_db is None:
-        return None
-    limit = float(limit_db)
-    if not limit >= 0:
-        raise ValueError(f"expected attenuation_limit_db of 0 or more, or None for no limit, got {limit_db!r}")
-    return limit
 
 
 def _check_audio(samples: Audio) -> None:
@@ -440,6 +474,10 @@ def _is_native(samples: Audio) -> bool:
         and samples.strides[0] >= 0
         and samples.flags.aligned
     )
+
+
+def _native(chunk: Audio) -> npt.NDArray[np.float32]:
+    return chunk if _is_native(chunk) else _to_float(_planar(chunk))
 
 
 def _to_float(samples: Audio, out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
