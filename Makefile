@@ -11,7 +11,7 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build lint types test check bench soak wheel clean
+.PHONY: setup build lint types test check bench soak wheel docs clean
 
 setup: $(VENV)/percepnet-ready
 
@@ -39,7 +39,7 @@ test: build
 	$(PYTHON) -m pytest
 
 check: setup
-	$(MAKE) lint types test
+	$(MAKE) lint types test docs
 
 # What takes minutes to hours: long files, runs killed again and again.
 soak: build
@@ -49,6 +49,9 @@ soak: build
 wheel: setup
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	$(PYTHON) -m auditwheel repair --wheel-dir dist build/wheel/percepnet-*.whl
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
 
 bench: build
 	$(PYTHON) -m percepnet bench
