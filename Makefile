@@ -11,14 +11,14 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build lint types test check bench soak wheel docs clean
+.PHONY: setup build web lint types test check bench soak wheel docs clean
 
 setup: $(VENV)/percepnet-ready
 
 # Everything a developer needs, with the package itself in editable form.
 $(VENV)/percepnet-ready: pyproject.toml
 	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,ray,dev]"
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,ray,studio,dev]"
 	touch $@
 
 # The core, placed beside the Python files; incremental.
@@ -28,6 +28,10 @@ build:
 	@cmp -s build/core/$(LIBRARY) src/percepnet/$(LIBRARY) || \
 	  { cp build/core/$(LIBRARY) src/percepnet/$(LIBRARY).new && mv src/percepnet/$(LIBRARY).new src/percepnet/$(LIBRARY); }
 
+# The npm package in web/: the core as WebAssembly, and the models. zig keeps what did not change.
+web: setup
+	$(PYTHON) web/build.py
+
 lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -35,15 +39,11 @@ lint:
 types:
 	$(PYTHON) -m mypy
 
-test: build
+test: build web
 	$(PYTHON) -m pytest
 
 check: setup
 	$(MAKE) lint types test docs
-
-# What takes minutes to hours: long files, runs killed again and again.
-soak: build
-	$(PYTHON) -m pytest -m soak tests/soak
 
 # dist/*.whl, with the tag of the oldest Linux that it runs on.
 wheel: setup
@@ -56,5 +56,11 @@ docs: setup
 bench: build
 	$(PYTHON) -m percepnet bench
 
+# Sanitizers, damaged weight files, random calls, threads, a day of audio, minutes in a browser: about an hour, on a machine
+# with nothing else to do. The log of the first is committed.
+soak: build web
+	$(PYTHON) tests/soak/soak.py
+	$(PYTHON) -m pytest -m soak
+
 clean:
-	rm -rf build src/percepnet/libpercepnet.*
+	rm -rf build src/percepnet/libpercepnet.* web/percepnet.wasm web/models

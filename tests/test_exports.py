@@ -25,6 +25,7 @@ PUBLIC = [
     "enhance",
     "enhance_file",
     "load_model",
+    "process_many",
     "stages",
     "stream",
 ]

@@ -33,6 +33,7 @@ PYTHON = {
     "microphone": {"controls", "enhancer", "errors"},
     "doctor": {"_core", "benchmark", "errors", "percepnet", "weights"},
     "page": {"_core", "errors"},
+    "studio": {"errors"},
     "walkthrough": {"_core", "audio", "enhancer", "errors", "metrics", "page", "weights"},
     "training": {"_core", "audio", "weights", "metrics", "errors", "training", "percepnet"},
     "evaluation": {"audio", "errors", "evaluation", "metrics", "percepnet"},
@@ -53,6 +54,7 @@ PYTHON = {
         "percepnet",
     },
     "cli/__init__": {"cli", "percepnet"},
+    "cli/studio": {"studio", "percepnet"},
     "cli/train": {"audio", "metrics", "errors", "percepnet", "training"},
     "cli/export": {"audio", "metrics", "errors", "percepnet", "training"},
     "__init__": {"controls", "enhancer", "errors", "files", "streams", "walkthrough", "weights"},
@@ -61,11 +63,13 @@ PYTHON = {
 HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
 
 # ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
-FREE = {"constants", "dot", "elementary", "guarded", "kernels", "version"}
+FREE = {"constants", "dot", "elementary", "guarded", "kernels", "lanes", "one_pole", "version"}
 STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "postfilter", "resampler", "synthesis"}
 CPP = {
     "constants": {"../include/percepnet"},
     "dot": set(),
+    "lanes": set(),
+    "one_pole": set(),
     "guarded": set(),
     "elementary": set(),
     "version": set(),

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,16 @@ def test_wheel_is_for_many_linuxes_and_small(wheel: Path, tmp_path: Path) -> Non
     [repaired] = tmp_path.iterdir()
     assert re.search(r"-py3-none-manylinux_2_\d+_\w+\.whl$", repaired.name.replace(".manylinux", "-manylinux"))
     assert repaired.stat().st_size < 15e6
+
+
+@pytest.mark.slow
+def test_wheel_carries_the_page_of_studio(wheel: Path) -> None:
+    if not (ROOT / "web" / "percepnet.wasm").exists():
+        pytest.skip("not built: make web")
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    assert {f"percepnet/web/{name}" for name in ("percepnet.wasm", "worklet.js", "index.js", "demo/index.html")} <= names
+    assert [name for name in names if name.endswith("default.pnw")] == ["percepnet/models/default.pnw"]
 
 
 @pytest.mark.slow

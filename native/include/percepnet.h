@@ -124,6 +124,20 @@ PERCEPNET_API size_t percepnet_max_output(const percepnet_enhancer *enhancer, si
  * sample i belongs to input sample i. Samples that are not finite, or beyond 1e6, are replaced by 0 and counted. */
 PERCEPNET_API int percepnet_process(percepnet_enhancer *enhancer, const float *in, size_t in_stride, size_t n, float *out,
                                     size_t out_stride, size_t out_capacity, size_t *n_out, percepnet_hooks *hooks);
+/* percepnet_process for several enhancers in one call: what comes out is the same, but the weights are read once for all that
+ * share a model. A run of hops in one call, of one enhancer or of several, also shares them. */
+typedef struct percepnet_chunk {
+  percepnet_enhancer *enhancer; /* each one once */
+  const float *in;
+  size_t in_stride;
+  size_t n;
+  float *out;
+  size_t out_stride;
+  size_t out_capacity; /* at least percepnet_max_output(enhancer, n) */
+  size_t n_out;        /* out: samples per channel that were written */
+} percepnet_chunk;
+/* After an error nothing was processed. */
+PERCEPNET_API int percepnet_process_many(percepnet_chunk *chunks, size_t n_chunks);
 /* Ends the stream: writes the samples still owed (at most percepnet_max_flush), so that as many came out as went in,
  * then resets. A second flush writes nothing. */
 PERCEPNET_API size_t percepnet_max_flush(const percepnet_enhancer *enhancer);

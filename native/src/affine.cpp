@@ -52,22 +52,38 @@ Affine::Affine(const kernels::Kernel& kernel, const std::int8_t* weight, const f
   }
 }
 
+// So many blocks of rows as fit half of a first-level cache: they serve all inputs before the next ones are read.
+int Affine::blocks_at_a_time() const noexcept {
+  constexpr int CACHED_BYTES = 1 << 14;
+  const int block_bytes = padded_columns_ > 0 ? Tile::ROWS * padded_columns_
+                                              : static_cast<int>(sizeof(FloatColumn)) * (columns_ + 1);
+  return CACHED_BYTES / block_bytes > 2 ? CACHED_BYTES / block_bytes : 2;  // kernels may want two at once
+}
+
 // Whole blocks of rows go straight to `out`, the last one may have to be cut.
-void Affine::multiply(const float* in, float* out, std::int8_t* codes) const noexcept {
+void Affine::multiply(const float* const* in, int n, float* const* out, std::int8_t* codes) const noexcept {
   const bool is_int8 = padded_columns_ > 0;
-  if (is_int8) kernel_->quantise(in, columns_, codes);
   constexpr int ROWS_MAX = FloatColumn::ROWS > Tile::ROWS ? FloatColumn::ROWS : Tile::ROWS;
   const int block_rows = is_int8 ? Tile::ROWS : FloatColumn::ROWS;
   const int n_whole = rows_ / block_rows, n_left = rows_ % block_rows;
-  multiply_block(0, n_whole, in, codes, out);
-  if (n_left > 0) {
+  const int step = n == 1 ? n_whole : blocks_at_a_time();
+  if (is_int8) {
+    for (int i = 0; i < n; ++i) kernel_->quantise(in[i], columns_, codes + i * padded_columns_);
+  }
+  for (int first = 0; first < n_whole; first += step) {
+    const int n_blocks = step < n_whole - first ? step : n_whole - first;
+    for (int i = 0; i < n; ++i) {
+      multiply_blocks(first, n_blocks, in[i], codes + i * padded_columns_, out[i] + first * block_rows);
+    }
+  }
+  for (int i = 0; i < n && n_left > 0; ++i) {
     float last[ROWS_MAX];
-    multiply_block(n_whole, 1, in, codes, last);
-    std::memcpy(out + n_whole * block_rows, last, to_size(n_left) * sizeof(float));
+    multiply_blocks(n_whole, 1, in[i], codes + i * padded_columns_, last);
+    std::memcpy(out[i] + n_whole * block_rows, last, to_size(n_left) * sizeof(float));
   }
 }
 
-void Affine::multiply_block(int first, int n, const float* in, const std::int8_t* codes, float* out) const noexcept {
+void Affine::multiply_blocks(int first, int n, const float* in, const std::int8_t* codes, float* out) const noexcept {
   if (padded_columns_ > 0) {
     const Tile* tiles = tiles_.data() + to_size(first) * to_size(padded_columns_ / Tile::COLUMNS);
     kernel_->multiply_int8(strips_.data() + first, tiles, n, padded_columns_, codes, out);

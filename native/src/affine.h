@@ -9,6 +9,8 @@
 
 namespace percepnet::layers {
 
+constexpr int BATCH = 8;  // inputs that may pass through a layer together
+
 class Affine {
  public:
   Affine() = default;
@@ -19,14 +21,16 @@ class Affine {
   Affine(const kernels::Kernel& kernel, const std::int8_t* weight, const float* scales, const float* bias, int rows,
          int columns);
 
-  // codes: n_codes() bytes to work in.
-  void multiply(const float* in, float* out, std::int8_t* codes) const noexcept;
+  // out[i] = bias + weight * in[i] for n inputs, each as if it were alone; BATCH at most. The weights are read once.
+  // codes: BATCH * n_codes() bytes to work in.
+  void multiply(const float* const* in, int n, float* const* out, std::int8_t* codes) const noexcept;
   int rows() const noexcept { return rows_; }
   int columns() const noexcept { return columns_; }
   std::size_t n_codes() const noexcept { return static_cast<std::size_t>(padded_columns_); }
 
  private:
-  void multiply_block(int first, int n, const float* in, const std::int8_t* codes, float* out) const noexcept;
+  int blocks_at_a_time() const noexcept;
+  void multiply_blocks(int first, int n, const float* in, const std::int8_t* codes, float* out) const noexcept;
 
   const kernels::Kernel* kernel_ = nullptr;
   std::vector<kernels::FloatColumn> float_blocks_;

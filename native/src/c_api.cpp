@@ -10,6 +10,23 @@ namespace {
 
 percepnet_hooks none() noexcept { return {nullptr, nullptr, 0, 0, nullptr, 0, 0}; }
 
+int check(const percepnet_chunk& chunk) noexcept {
+  if (!chunk.enhancer || chunk.enhancer->listed || (!chunk.in && chunk.n) || !chunk.out) return PERCEPNET_ERROR_ARGUMENT;
+  return chunk.out_capacity < chunk.enhancer->enhancer.max_output(chunk.n) ? PERCEPNET_ERROR_CAPACITY : PERCEPNET_OK;
+}
+
+// n: BATCH at most.
+void process(percepnet_chunk* chunks, size_t n) noexcept {
+  Enhancer::Feed feeds[percepnet::BATCH];
+  percepnet_hooks unused = none();
+  for (size_t i = 0; i < n; ++i) {
+    const percepnet_chunk& c = chunks[i];
+    feeds[i] = {&c.enhancer->enhancer, c.in, c.in_stride, c.n, c.out, c.out_stride, &unused, 0, 0};
+  }
+  Enhancer::process_many(feeds, static_cast<int>(n));
+  for (size_t i = 0; i < n; ++i) chunks[i].n_out = feeds[i].written;
+}
+
 }  // namespace
 
 extern "C" {
@@ -67,7 +84,7 @@ int percepnet_enhancer_create(const percepnet_model* model, int sample_rate, int
   *enhancer = nullptr;
   return percepnet::guarded([&] {
     *enhancer = new percepnet_enhancer{
-        Enhancer(model->model, sample_rate, channels, static_cast<percepnet_link>(link), block_size)};
+        Enhancer(model->model, sample_rate, channels, static_cast<percepnet_link>(link), block_size), false};
     return PERCEPNET_OK;
   });
 }
@@ -87,6 +104,26 @@ int percepnet_process(percepnet_enhancer* enhancer, const float* in, size_t in_s
   if (hooks) hooks->n_frames = 0;
   *n_out = enhancer->enhancer.process(in, in_stride, n, out, out_stride, hooks ? *hooks : unused);
   return PERCEPNET_OK;
+}
+
+int percepnet_process_many(percepnet_chunk* chunks, size_t n_chunks) {
+  if (!chunks && n_chunks) return PERCEPNET_ERROR_ARGUMENT;
+  int status = PERCEPNET_OK;
+  size_t n_listed = 0;
+  for (; status == PERCEPNET_OK && n_listed < n_chunks; ++n_listed) {
+    percepnet_chunk& chunk = chunks[n_listed];
+    chunk.n_out = 0;
+    status = check(chunk);
+    if (status != PERCEPNET_OK) break;
+    chunk.enhancer->listed = true;
+  }
+  for (size_t i = 0; i < n_listed; ++i) chunks[i].enhancer->listed = false;
+  constexpr size_t AT_A_TIME = percepnet::BATCH;
+  for (size_t first = 0; status == PERCEPNET_OK && first < n_chunks; first += AT_A_TIME) {
+    const size_t n = n_chunks - first < AT_A_TIME ? n_chunks - first : AT_A_TIME;
+    process(chunks + first, n);
+  }
+  return status;
 }
 
 int percepnet_flush(percepnet_enhancer* enhancer, float* out, size_t out_stride, size_t out_capacity, size_t* n_out,

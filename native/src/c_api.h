@@ -9,4 +9,5 @@ struct percepnet_model {
 
 struct percepnet_enhancer {
   percepnet::Enhancer enhancer;
+  bool listed = false;  // in the call at work: found twice, it is refused
 };

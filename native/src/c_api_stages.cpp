@@ -98,7 +98,13 @@ int percepnet_stage_elementary(int function, const float* in, size_t n, float* o
 int percepnet_stage_dc_blocker(const float* in, size_t n, float* out) {
   if (!in || !out) return PERCEPNET_ERROR_ARGUMENT;
   DcBlocker blocker;
-  for (std::size_t i = 0; i < n; ++i) blocker.apply(in + i, 1, out + i);
+  for (std::size_t i = 0; i < n; i += HOP) {
+    const std::size_t bytes = (n - i < HOP ? n - i : HOP) * sizeof(float);
+    float hop[HOP] = {}, blocked[HOP];
+    std::memcpy(hop, in + i, bytes);
+    blocker.apply(hop, blocked);
+    std::memcpy(out + i, blocked, bytes);
+  }
   return PERCEPNET_OK;
 }
 
@@ -202,12 +208,18 @@ int percepnet_network_run(const percepnet_model* model, const float* features, s
   return guarded([&] {
     const Network& network = model->model.network;
     NetworkState state(network);
+    Workspace workspace(network);
     const std::size_t width = FEATURES + (network.has_dereverb() ? 1 : 0);
-    for (std::size_t i = 0; i < n; ++i) {
-      const float* row = features + i * width;
-      float probability;
-      network.step(state, row, row[width - 1], gains + i * BANDS, strengths + i * BANDS, &probability);
-      if (speech) speech[i] = probability;
+    for (std::size_t first = 0; first < n; first += BATCH) {
+      Network::Job jobs[BATCH];
+      float unused[BATCH];
+      int n_jobs = 0;
+      for (std::size_t i = first; i < n && n_jobs < BATCH; ++i) {
+        const float* row = features + i * width;
+        float* probability = speech ? speech + i : unused + n_jobs;
+        jobs[n_jobs++] = {&state, row, row[width - 1], gains + i * BANDS, strengths + i * BANDS, probability};
+      }
+      network.run(jobs, n_jobs, workspace);
     }
     return static_cast<int>(PERCEPNET_OK);
   });

@@ -21,19 +21,14 @@ void renew(T& object, Arguments... arguments) noexcept {
 Channel::Channel(const Model& model)
     : model_(model), front_end_(model.lookahead), network_state_(model.network) {}
 
-const Frame* Channel::estimate(const float* hop, float dereverb, Estimate& estimate) noexcept {
-  const Frame* frame = front_end_.push(hop);
-  if (!frame) return nullptr;
-  if (frame->gated) {
+void Channel::settle(const Frame& frame, Estimate& estimate) noexcept {
+  if (frame.gated) {
     hold(estimate);
   } else {
     gated_hops_ = 0;
-    model_.network.step(network_state_, frame->features, dereverb, last_.gains, last_.strengths,
-                        &last_.speech_probability);
-    estimate = last_;
+    last_ = estimate;
   }
-  gains::limit_strengths(*frame, estimate.strengths);
-  return frame;
+  gains::limit_strengths(frame, estimate.strengths);
 }
 
 // In silence the network rests, undisturbed: the last gains fade out.

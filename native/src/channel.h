@@ -19,9 +19,18 @@ class Channel {
  public:
   explicit Channel(const Model& model);
 
-  // From a hop to the estimate for the frame it completes; null for the first `lookahead` hops. dereverb: how much of the
-  // room shall go, 0..1. The caller may change the estimate before render().
-  const Frame* estimate(const float* hop, float dereverb, Estimate& estimate) noexcept;
+  // From a hop to the frame it completes; null for the first `lookahead` hops. Up to FrontEnd::RUN_MAX hops may be observed
+  // before the first of their frames is rendered.
+  const Frame* observe(const float* hop) noexcept { return front_end_.push(hop); }
+
+  // What the network has to do for a frame that is not gated. dereverb: how much of the room shall go, 0..1.
+  Network::Job job(const Frame& frame, float dereverb, Estimate& estimate) noexcept {
+    return {&network_state_, frame.features, dereverb, estimate.gains, estimate.strengths, &estimate.speech_probability};
+  }
+
+  // Frame after frame, when the network is done: fades in silence, limits the strengths. The caller may change the
+  // estimate before render().
+  void settle(const Frame& frame, Estimate& estimate) noexcept;
 
   // Gains as the synthesis will use them: sharpened, in place. Before gains of several channels are linked.
   void sharpen(const Frame& frame, float* gains) noexcept { postfilter_.apply(frame.energy, gains); }

@@ -7,7 +7,8 @@ namespace percepnet {
 
 class DcBlocker {
  public:
-  void apply(const float* in, int n, float* out) noexcept;
+  // hop, out: HOP samples each, two arrays.
+  void apply(const float* hop, float* out) noexcept;
 
  private:
   bool started_ = false;

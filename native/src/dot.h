@@ -1,18 +1,12 @@
 // Inner product with a fixed order of every sum: sixteen partial sums, then a fixed tree. The same bits for any SIMD width.
 #pragma once
 
-#include <cstring>
+#include "lanes.h"
 
 namespace percepnet {
 
 inline float dot(const float* a, const float* b, int n) noexcept {
-  typedef float Lanes __attribute__((vector_size(16)));  // four registers of these hide the latency of an addition
-  const auto load = [](const float* values) noexcept {
-    Lanes lanes;
-    std::memcpy(&lanes, values, sizeof lanes);
-    return lanes;
-  };
-  Lanes sums[4] = {};
+  Lanes sums[4] = {};  // four registers of these hide the latency of an addition
   int i = 0;
   for (; i + 16 <= n; i += 16) {
     for (int s = 0; s < 4; ++s) sums[s] += load(a + i + 4 * s) * load(b + i + 4 * s);

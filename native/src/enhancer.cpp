@@ -52,11 +52,10 @@ float Enhancer::Ramp::next() noexcept {
 Enhancer::Stream::Stream(const Model& model, const Converters& made, std::size_t delay_capacity, std::size_t ready_capacity)
     : channel(model),
       converters(made),
-      hop{},
+      hops{},
       delay_line(delay_capacity),
       ready(ready_capacity),
-      frame(nullptr),
-      estimate{} {}
+      run{} {}
 
 Enhancer::Enhancer(const Model& model, int sample_rate, int channels, percepnet_link link, int block_size)
     : block_size_(block_size),
@@ -64,20 +63,23 @@ Enhancer::Enhancer(const Model& model, int sample_rate, int channels, percepnet_
       latency_(chain_latency(sample_rate, model.lookahead)),
       hop_(hop_at(sample_rate)),
       block_prefill_(whole_hops(block_size, sample_rate) ? 0 : hop_),
-      piece_(to_size(hop_)) {
+      network_(&model.network),
+      workspace_(model.network),
+      piece_(to_size(RUN * hop_)) {
   Converters converters;
   if (sample_rate != SAMPLE_RATE) {
     converters.to_core.emplace(sample_rate, SAMPLE_RATE);
     converters.from_core.emplace(SAMPLE_RATE, sample_rate, output_delay(sample_rate, model.lookahead));
   }
-  const std::size_t delay_capacity = to_size(latency_ + 4 * hop_), ready_capacity = to_size(4 * hop_ + 4);
+  const std::size_t delay_capacity = to_size(latency_ + (RUN + 4) * hop_);
+  const std::size_t ready_capacity = to_size((RUN + 4) * (hop_ + 1));
   for (int c = 0; c < channels; ++c) {
     streams_.push_back(std::make_unique<Stream>(model, converters, delay_capacity, ready_capacity));
   }
 }
 
 std::size_t Enhancer::size() const noexcept {
-  std::size_t bytes = sizeof *this + piece_.size() * sizeof(float);
+  std::size_t bytes = sizeof *this - sizeof workspace_ + workspace_.bytes() + piece_.size() * sizeof(float);
   for (const auto& s : streams_) {
     bytes += sizeof *s - sizeof s->channel + s->channel.size() + (s->delay_line.size() + s->ready.size()) * sizeof(float);
     if (s->converters.to_core) bytes += s->converters.to_core->bytes() + s->converters.from_core->bytes();
@@ -93,8 +95,8 @@ std::size_t Enhancer::max_flush() const noexcept { return to_size(latency_ + hop
 
 // ---- input -> hops -> ready -----------------------------------------------------------------------------------------
 
-// n is at most hop_. A null `in` feeds zeros.
-void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n, percepnet_hooks& hooks) noexcept {
+// n is at most RUN * hop_. A null `in` feeds zeros.
+void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n) noexcept {
   std::size_t made = 0;
   for (std::size_t c = 0; c < streams_.size(); ++c) {
     Stream& s = *streams_[c];
@@ -108,44 +110,93 @@ void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n, perce
       piece_[i] = x;
       s.delay_line[(to_size(fed_) + i) % s.delay_line.size()] = x;
     }
-    made = convert(s.converters.to_core, piece_.data(), n, s.hop + hop_fill_);
+    made = convert(s.converters.to_core, piece_.data(), n, s.hops + hop_fill_);
   }
   fed_ += static_cast<std::int64_t>(n);
   hop_fill_ += made;
-  while (hop_fill_ >= HOP) run_hop(hooks);
 }
 
-void Enhancer::run_hop(percepnet_hooks& hooks) noexcept {
-  const float dereverb = dereverb_.next();
-  for (auto& s : streams_) s->frame = s->channel.estimate(s->hop, dereverb, s->estimate);
-  const bool any = streams_[0]->frame != nullptr;  // all or none
-  if (any) {
-    impose(hooks);
-    report(hooks);
-    for (auto& s : streams_) {
-      if (post_filter_) s->channel.sharpen(*s->frame, s->estimate.gains);
+// Everything that is there, RUN hops at a time. n: BATCH at most.
+void Enhancer::run_hops(const Feed* feeds, int n) noexcept {
+  for (;;) {
+    bool any = false;
+    for (int i = 0; i < n; ++i) any = feeds[i].enhancer->observe_run() || any;
+    if (!any) return;
+    estimate(feeds, n);
+    for (int i = 0; i < n; ++i) feeds[i].enhancer->render_run(*feeds[i].hooks);
+  }
+}
+
+bool Enhancer::observe_run() noexcept {
+  const int whole = static_cast<int>(hop_fill_ / HOP);
+  run_length_ = whole < RUN ? whole : RUN;
+  for (int hop = 0; hop < run_length_; ++hop) run_dereverb_[hop] = dereverb_.next();
+  for (auto& s : streams_) {
+    for (int hop = 0; hop < run_length_; ++hop) s->run[hop].frame = s->channel.observe(s->hops + hop * HOP);
+  }
+  return run_length_ > 0;
+}
+
+// The network, for all frames of all runs that are not gated: hop after hop, so that those of one stream stay in order.
+void Enhancer::estimate(const Feed* feeds, int n) noexcept {
+  Network::Job jobs[BATCH];
+  int n_jobs = 0;
+  Enhancer* host = nullptr;  // whose network and workspace serve the jobs
+  const auto work = [&]() noexcept {
+    if (n_jobs > 0) host->network_->run(jobs, n_jobs, host->workspace_);
+    n_jobs = 0;
+  };
+  for (int hop = 0; hop < RUN; ++hop) {
+    for (int i = 0; i < n; ++i) {
+      Enhancer& e = *feeds[i].enhancer;
+      for (std::size_t c = 0; c < e.streams_.size() && hop < e.run_length_; ++c) {
+        auto& run = e.streams_[c]->run[hop];
+        if (run.frame == nullptr || run.frame->gated) continue;
+        if (n_jobs == BATCH || (n_jobs > 0 && e.network_ != host->network_)) work();
+        if (n_jobs == 0) host = &e;
+        jobs[n_jobs++] = e.streams_[c]->channel.job(*run.frame, e.run_dereverb_[hop], run.estimate);
+      }
     }
-    if (link_ == PERCEPNET_LINKED) link_gains();
+  }
+  work();
+}
+
+void Enhancer::render_run(percepnet_hooks& hooks) noexcept {
+  for (int hop = 0; hop < run_length_; ++hop) render_hop(hop, hooks);
+  const std::size_t n_done = to_size(run_length_) * HOP;
+  hop_fill_ -= n_done;
+  for (auto& s : streams_) std::memmove(s->hops, s->hops + n_done, hop_fill_ * sizeof(float));
+  run_length_ = 0;
+}
+
+void Enhancer::render_hop(int hop, percepnet_hooks& hooks) noexcept {
+  const bool any = streams_[0]->run[hop].frame != nullptr;  // all or none
+  if (any) {
+    for (auto& s : streams_) s->channel.settle(*s->run[hop].frame, s->run[hop].estimate);
+    impose(hop, hooks);
+    report(hop, hooks);
+    for (auto& s : streams_) {
+      if (post_filter_) s->channel.sharpen(*s->run[hop].frame, s->run[hop].estimate.gains);
+    }
+    if (link_ == PERCEPNET_LINKED) link_gains(hop);
   }
   const float floor = any ? floor_.next() : 0.0f;
-  hop_fill_ -= HOP;
   std::size_t made = 0;
   for (auto& s : streams_) {
     float enhanced[HOP] = {};
-    if (any) s->channel.render(*s->frame, s->estimate, floor, enhanced);
+    if (any) s->channel.render(*s->run[hop].frame, s->run[hop].estimate, floor, enhanced);
     made = convert(s->converters.from_core, enhanced, HOP, s->ready.data() + ready_fill_);
-    std::memmove(s->hop, s->hop + HOP, hop_fill_ * sizeof(float));
   }
   ready_fill_ += made;
 }
 
 // Replaces the network's values by the caller's, for frames that the caller has values for.
-void Enhancer::impose(percepnet_hooks& hooks) noexcept {
-  const std::int64_t row = streams_[0]->frame->index - hooks.first_frame;
+void Enhancer::impose(int hop, percepnet_hooks& hooks) noexcept {
+  const std::int64_t row = streams_[0]->run[hop].frame->index - hooks.first_frame;
   if (row < 0 || row >= static_cast<std::int64_t>(hooks.n_imposed)) return;
   for (std::size_t c = 0; c < streams_.size(); ++c) {
     const std::size_t start = (to_size(row) * streams_.size() + c) * BANDS;
-    Estimate& estimate = streams_[c]->estimate;
+    Estimate& estimate = streams_[c]->run[hop].estimate;
     for (int b = 0; b < BANDS; ++b) {
       if (hooks.gains) estimate.gains[b] = clip(hooks.gains[start + to_size(b)], 1.0f);
       if (hooks.strengths) estimate.strengths[b] = clip(hooks.strengths[start + to_size(b)], 1.0f);
@@ -153,12 +204,12 @@ void Enhancer::impose(percepnet_hooks& hooks) noexcept {
   }
 }
 
-void Enhancer::report(percepnet_hooks& hooks) const noexcept {
+void Enhancer::report(int hop, percepnet_hooks& hooks) const noexcept {
   for (std::size_t c = 0; c < streams_.size(); ++c) {
     const std::size_t slot = hooks.n_frames++;
     if (!hooks.frames || slot >= hooks.frame_capacity) continue;
-    const Frame& frame = *streams_[c]->frame;
-    const Estimate& estimate = streams_[c]->estimate;
+    const Frame& frame = *streams_[c]->run[hop].frame;
+    const Estimate& estimate = streams_[c]->run[hop].estimate;
     percepnet_frame& out = hooks.frames[slot];
     out.index = frame.index;
     out.channel = static_cast<std::int32_t>(c);
@@ -174,11 +225,14 @@ void Enhancer::report(percepnet_hooks& hooks) const noexcept {
 }
 
 // The largest gain of all channels serves all: the image stays, and so does speech that is in one channel only.
-void Enhancer::link_gains() noexcept {
+void Enhancer::link_gains(int hop) noexcept {
   for (int b = 0; b < BANDS; ++b) {
     float largest = 0.0f;
-    for (const auto& s : streams_) largest = s->estimate.gains[b] > largest ? s->estimate.gains[b] : largest;
-    for (auto& s : streams_) s->estimate.gains[b] = largest;
+    for (const auto& s : streams_) {
+      const float gain = s->run[hop].estimate.gains[b];
+      largest = gain > largest ? gain : largest;
+    }
+    for (auto& s : streams_) s->run[hop].estimate.gains[b] = largest;
   }
 }
 
@@ -225,18 +279,32 @@ void Enhancer::blend_input(std::size_t n, float* out, std::size_t out_stride) no
 
 // ---- the three ways in ----------------------------------------------------------------------------------------------
 
+void Enhancer::process_many(Feed* feeds, int n) noexcept {
+  for (bool more = true; more;) {
+    more = false;
+    for (int i = 0; i < n; ++i) {
+      Feed& feed = feeds[i];
+      Enhancer& e = *feed.enhancer;
+      const std::size_t left = feed.n - feed.done, piece = left < e.piece_.size() ? left : e.piece_.size();
+      e.take(feed.in + feed.done, feed.in_stride, piece);
+      e.taken_ += static_cast<std::int64_t>(piece);
+      feed.done += piece;
+      more = more || feed.done < feed.n;
+    }
+    run_hops(feeds, n);
+    for (int i = 0; i < n; ++i) {
+      Feed& feed = feeds[i];
+      feed.enhancer->drop_latency();
+      feed.written += feed.enhancer->give(feed.enhancer->ready_fill_, feed.out + feed.written, feed.out_stride);
+    }
+  }
+}
+
 std::size_t Enhancer::process(const float* in, std::size_t in_stride, std::size_t n, float* out, std::size_t out_stride,
                               percepnet_hooks& hooks) noexcept {
-  std::size_t done = 0, written = 0;
-  while (done < n) {
-    const std::size_t piece = n - done < piece_.size() ? n - done : piece_.size();
-    take(in + done, in_stride, piece, hooks);
-    taken_ += static_cast<std::int64_t>(piece);
-    done += piece;
-    drop_latency();
-    written += give(ready_fill_, out + written, out_stride);
-  }
-  return written;
+  Feed feed = {this, in, in_stride, n, out, out_stride, &hooks, 0, 0};
+  process_many(&feed, 1);
+  return feed.written;
 }
 
 std::size_t Enhancer::owed() const noexcept {
@@ -245,9 +313,11 @@ std::size_t Enhancer::owed() const noexcept {
 }
 
 std::size_t Enhancer::flush(float* out, std::size_t out_stride, percepnet_hooks& hooks) noexcept {
+  const Feed self = {this, nullptr, 0, 0, nullptr, 0, &hooks, 0, 0};
   std::size_t written = 0;
   for (std::size_t left = owed(); left > 0; left = owed()) {
-    take(nullptr, 0, piece_.size(), hooks);
+    take(nullptr, 0, to_size(hop_));
+    run_hops(&self, 1);
     drop_latency();
     written += give(left, out + written, out_stride);
   }
@@ -257,10 +327,12 @@ std::size_t Enhancer::flush(float* out, std::size_t out_stride, percepnet_hooks&
 
 void Enhancer::process_block(const float* in, std::size_t in_stride, std::size_t n, float* out, std::size_t out_stride,
                              percepnet_hooks& hooks) noexcept {
+  const Feed self = {this, nullptr, 0, 0, nullptr, 0, &hooks, 0, 0};
   std::size_t done = 0, written = 0;
   while (done < n) {
     const std::size_t piece = n - done < piece_.size() ? n - done : piece_.size();
-    take(in + done, in_stride, piece, hooks);
+    take(in + done, in_stride, piece);
+    run_hops(&self, 1);
     done += piece;
     drop_latency();
     for (; written < done && block_zeros_ < block_latency(); ++written, ++block_zeros_) {

@@ -12,6 +12,17 @@ namespace percepnet {
 
 class Enhancer {
  public:
+  // What a call feeds to one enhancer.
+  struct Feed {
+    Enhancer* enhancer;
+    const float* in;
+    std::size_t in_stride, n;
+    float* out;
+    std::size_t out_stride;
+    percepnet_hooks* hooks;
+    std::size_t done, written;  // samples, so far
+  };
+
   // Arguments within the ranges of percepnet.h; block_size 0: any.
   Enhancer(const Model& model, int sample_rate, int channels, percepnet_link link, int block_size);
 
@@ -28,6 +39,8 @@ class Enhancer {
   std::size_t flush(float* out, std::size_t out_stride, percepnet_hooks& hooks) noexcept;
   void process_block(const float* in, std::size_t in_stride, std::size_t n, float* out, std::size_t out_stride,
                      percepnet_hooks& hooks) noexcept;
+  // process() for several enhancers, all different, BATCH at most: they share the reading of the weights.
+  static void process_many(Feed* feeds, int n) noexcept;
   void reset() noexcept;
 
   void set_attenuation_limit_db(float db) noexcept;
@@ -38,6 +51,8 @@ class Enhancer {
   std::int64_t invalid_samples(std::int64_t& first) const noexcept;
 
  private:
+  static constexpr int RUN = FrontEnd::RUN_MAX;  // hops that pass the network together, if they are there
+
   // A value that moves to its target in equal steps.
   struct Ramp {
     float value, target;
@@ -56,18 +71,24 @@ class Enhancer {
     Stream(const Model& model, const Converters& converters, std::size_t delay_capacity, std::size_t ready_capacity);
     Channel channel;
     Converters converters;
-    float hop[3 * HOP];             // 48 kHz samples that do not make a whole hop yet
+    float hops[(RUN + 2) * HOP];    // 48 kHz samples that have not been observed yet
     std::vector<float> delay_line;  // the caller's samples, for bypass and residual; a ring
     std::vector<float> ready;       // enhanced samples that were not handed out yet
-    const Frame* frame;
-    Estimate estimate;
+    struct {
+      const Frame* frame;
+      Estimate estimate;
+    } run[RUN];
   };
 
-  void take(const float* in, std::size_t in_stride, std::size_t n, percepnet_hooks& hooks) noexcept;
-  void run_hop(percepnet_hooks& hooks) noexcept;
-  void impose(percepnet_hooks& hooks) noexcept;
-  void report(percepnet_hooks& hooks) const noexcept;
-  void link_gains() noexcept;
+  void take(const float* in, std::size_t in_stride, std::size_t n) noexcept;
+  static void run_hops(const Feed* feeds, int n) noexcept;
+  static void estimate(const Feed* feeds, int n) noexcept;
+  bool observe_run() noexcept;
+  void render_run(percepnet_hooks& hooks) noexcept;
+  void render_hop(int hop, percepnet_hooks& hooks) noexcept;
+  void impose(int hop, percepnet_hooks& hooks) noexcept;
+  void report(int hop, percepnet_hooks& hooks) const noexcept;
+  void link_gains(int hop) noexcept;
   void drop_latency() noexcept;
   std::size_t give(std::size_t n, float* out, std::size_t out_stride) noexcept;
   void blend_input(std::size_t n, float* out, std::size_t out_stride) noexcept;
@@ -81,8 +102,12 @@ class Enhancer {
   const std::int64_t block_prefill_;  // zeros that keep blocks of any size supplied
 
   std::vector<std::unique_ptr<Stream>> streams_;
-  std::vector<float> piece_;          // hop_ samples of one channel, made finite
-  std::size_t hop_fill_ = 0;          // samples in every stream's `hop`
+  const Network* network_;
+  Workspace workspace_;
+  std::vector<float> piece_;          // RUN hops of one channel, made finite
+  int run_length_ = 0;                // hops in every stream's `run`
+  float run_dereverb_[RUN] = {};      // the setting in each of them
+  std::size_t hop_fill_ = 0;          // samples in every stream's `hops`
   std::size_t ready_fill_ = 0;        // samples in every stream's `ready`
   // Samples per channel since the start of the stream:
   std::int64_t fed_ = 0;              // put into the channels, the zeros of flush included

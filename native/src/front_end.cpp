@@ -19,7 +19,7 @@ bool quiet(const float* energy) noexcept {
 }  // namespace
 
 Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
-  dc_blocker_.apply(hop, HOP, history_.next_hop());
+  dc_blocker_.apply(hop, history_.next_hop());
   history_.advance();
   Frame& newest = at(hops_);
   newest.index = hops_++;

@@ -1,5 +1,6 @@
 // Dense, convolutional and recurrent layers, with float32 or int8 weights; knows no audio.
-// Weights are immutable and may serve any number of streams; what a stream remembers is passed in by the caller.
+// Weights are immutable and may serve any number of streams; what a stream remembers is passed in by the caller. Up to
+// BATCH inputs pass a layer together, in order, each as if it were alone: steps of one stream or of several.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace percepnet::layers {
 
 enum class Activation { TANH, SIGMOID };
 
-// Room that a step works in and leaves in disorder.
+// Room that a layer works in and leaves in disorder: BATCH times what its n_sums() and n_codes() say.
 struct Scratch {
   float* sums;
   std::int8_t* codes;
@@ -26,7 +27,7 @@ class Dense {
       : kernel_(&kernel), affine_(std::move(affine)), activation_(activation) {}
 
   std::size_t n_codes() const noexcept { return affine_.n_codes(); }
-  void step(const float* in, float* out, Scratch scratch) const noexcept;
+  void run(const float* const* in, int n, float* const* out, Scratch scratch) const noexcept;
 
  private:
   const kernels::Kernel* kernel_ = nullptr;
@@ -42,10 +43,10 @@ class Conv1d {
   Conv1d(const kernels::Kernel& kernel, Affine affine, int taps, Activation activation)
       : channels_(affine.columns() / taps), memory_(affine.columns()), dense_(kernel, std::move(affine), activation) {}
 
-  int memory() const noexcept { return memory_; }
+  std::size_t n_sums() const noexcept { return static_cast<std::size_t>(memory_); }
   std::size_t n_codes() const noexcept { return dense_.n_codes(); }
-  // in[channels]; memory[memory()]: the stream's last `taps` inputs, zeros at the start.
-  void step(const float* in, float* memory, float* out, Scratch scratch) const noexcept;
+  // memory[i]: the last `taps` inputs of the stream that in[i] belongs to, zeros at the start.
+  void run(const float* const* in, float* const* memory, int n, float* const* out, Scratch scratch) const noexcept;
 
  private:
   int channels_ = 0;
@@ -62,9 +63,10 @@ class Gru {
       : kernel_(&kernel), input_(std::move(input)), recurrent_(std::move(recurrent)) {}
 
   int size() const noexcept { return recurrent_.columns(); }
+  std::size_t n_sums() const noexcept { return 6 * static_cast<std::size_t>(size()); }
   std::size_t n_codes() const noexcept { return std::max(input_.n_codes(), recurrent_.n_codes()); }
-  // hidden[size()]: state and output, zeros at the start; scratch.sums: 6 * size().
-  void step(const float* in, float* hidden, Scratch scratch) const noexcept;
+  // hidden[i]: size() values, the state of the stream that in[i] belongs to, zeros at the start; out[i]: what it becomes.
+  void run(const float* const* in, float* const* hidden, int n, float* const* out, Scratch scratch) const noexcept;
 
  private:
   const kernels::Kernel* kernel_ = nullptr;

@@ -100,59 +100,88 @@ void Network::lay_out(int dense_size, int hidden, int strength_size) {
     end += n;
     return start;
   };
-  layout_.conv1 = take(CONV1_TAPS * d);
-  layout_.conv2 = take(CONV2_TAPS * h);
-  layout_.trunk = take(5 * h);
-  layout_.gru_strength = take(r);
-  layout_.input = take(FEATURES + 1);
-  layout_.dense = take(d);
-  layout_.conv1_out = take(h);
-  layout_.strength_input = take(2 * h);
-  layout_.scratch = take(6 * std::max(h, r));
-  layout_.size = end;
+  auto& memory = layout_.memory;
+  memory.conv1 = take(CONV1_TAPS * d);
+  memory.conv2 = take(CONV2_TAPS * h);
+  for (std::size_t* gru : {&memory.gru1, &memory.gru2, &memory.gru3, &memory.gru_gain}) *gru = take(h);
+  memory.gru_strength = take(r);
+  memory.size = std::exchange(end, 0);
+  auto& row = layout_.row;
+  row.input = take(FEATURES + 1);
+  row.dense = take(d);
+  row.conv1 = take(h);
+  row.trunk = take(5 * h);
+  row.strength_input = take(2 * h);
+  row.gru_strength = take(r);
+  row.size = end;
+  layout_.n_sums = std::max({conv1_.n_sums(), conv2_.n_sums(), gru1_.n_sums(), gru_strength_.n_sums()});
   layout_.n_codes = std::max({conv1_.n_codes(), conv2_.n_codes(), gru1_.n_codes(), gru2_.n_codes(), gru3_.n_codes(),
                               gru_gain_.n_codes(), gru_strength_.n_codes(), gains_.n_codes(), strengths_.n_codes(),
                               speech_.n_codes()});
 }
 
-void Network::step(NetworkState& state, const float* features, float dereverb, float* gains, float* strengths,
-                   float* speech_probability) const noexcept {
-  float* const memory = state.memory_.data();
-  const std::ptrdiff_t h = gru1_.size();
-  float* const input = memory + layout_.input;
-  float* const dense = memory + layout_.dense;
-  float* const conv1 = memory + layout_.conv1_out;
-  float* const trunk = memory + layout_.trunk;
-  float* const conv2 = trunk;
-  float* const gru1 = conv2 + h;
-  float* const gru2 = gru1 + h;
-  float* const gru3 = gru2 + h;
-  float* const gru_gain = gru3 + h;
-  float* const strength_input = memory + layout_.strength_input;
-  float* const gru_strength = memory + layout_.gru_strength;
-  const layers::Scratch scratch = {memory + layout_.scratch, state.codes_.data()};
-
-  for (std::size_t i = 0; i < FEATURES; ++i) input[i] = (features[i] - mean_[i]) * scale_[i];
-  input[FEATURES] = dereverb;
-  dense_.step(input, dense, scratch);
-  conv1_.step(dense, memory + layout_.conv1, conv1, scratch);
-  conv2_.step(conv1, memory + layout_.conv2, conv2, scratch);
-  gru1_.step(conv2, gru1, scratch);
-  gru2_.step(gru1, gru2, scratch);
-  gru3_.step(gru2, gru3, scratch);
-  gru_gain_.step(gru3, gru_gain, scratch);
-  std::copy(conv2, conv2 + h, strength_input);
-  std::copy(gru3, gru3 + h, strength_input + h);
-  gru_strength_.step(strength_input, gru_strength, scratch);
-  gains_.step(trunk, gains, scratch);
-  strengths_.step(gru_strength, strengths, scratch);
-  *speech_probability = -1.0f;
-  if (has_speech_) speech_.step(trunk, speech_probability, scratch);
+Network::Parts Network::remembered(const Job* jobs, int n, std::size_t part) noexcept {
+  Parts parts{};
+  for (int i = 0; i < n; ++i) parts.at[i] = jobs[i].state->memory_.data() + part;
+  return parts;
 }
 
-NetworkState::NetworkState(const Network& network)
-    : memory_(network.layout_.size), codes_(network.layout_.n_codes) {}
+Network::Parts Network::rows(Workspace& workspace, int n, std::size_t part) const noexcept {
+  Parts parts{};
+  for (int i = 0; i < n; ++i) parts.at[i] = workspace.floats_.data() + static_cast<std::size_t>(i) * layout_.row.size + part;
+  return parts;
+}
+
+void Network::scale(const Job* jobs, int n, float* const* inputs) const noexcept {
+  for (int job = 0; job < n; ++job) {
+    for (std::size_t i = 0; i < FEATURES; ++i) inputs[job][i] = (jobs[job].features[i] - mean_[i]) * scale_[i];
+    inputs[job][FEATURES] = jobs[job].dereverb;
+  }
+}
+
+void Network::run(const Job* jobs, int n, Workspace& workspace) const noexcept {
+  const auto& memory = layout_.memory;
+  const auto& row = layout_.row;
+  const auto h = static_cast<std::size_t>(gru1_.size());
+  const layers::Scratch scratch = {workspace.floats_.data() + BATCH * row.size, workspace.codes_.data()};
+  const Parts input = rows(workspace, n, row.input), dense = rows(workspace, n, row.dense);
+  const Parts conv1 = rows(workspace, n, row.conv1), conv2 = rows(workspace, n, row.trunk);
+  const Parts gru1 = rows(workspace, n, row.trunk + h), gru2 = rows(workspace, n, row.trunk + 2 * h);
+  const Parts gru3 = rows(workspace, n, row.trunk + 3 * h), gru_gain = rows(workspace, n, row.trunk + 4 * h);
+  const Parts& trunk = conv2;
+  const Parts strength_input = rows(workspace, n, row.strength_input);
+  const Parts gru_strength = rows(workspace, n, row.gru_strength);
+  Parts gains{}, strengths{}, speech{};
+  for (int i = 0; i < n; ++i) {
+    gains.at[i] = jobs[i].gains;
+    strengths.at[i] = jobs[i].strengths;
+    speech.at[i] = jobs[i].speech_probability;
+    *speech.at[i] = -1.0f;
+  }
+
+  scale(jobs, n, input);
+  dense_.run(input, n, dense, scratch);
+  conv1_.run(dense, remembered(jobs, n, memory.conv1), n, conv1, scratch);
+  conv2_.run(conv1, remembered(jobs, n, memory.conv2), n, conv2, scratch);
+  gru1_.run(conv2, remembered(jobs, n, memory.gru1), n, gru1, scratch);
+  gru2_.run(gru1, remembered(jobs, n, memory.gru2), n, gru2, scratch);
+  gru3_.run(gru2, remembered(jobs, n, memory.gru3), n, gru3, scratch);
+  gru_gain_.run(gru3, remembered(jobs, n, memory.gru_gain), n, gru_gain, scratch);
+  for (int i = 0; i < n; ++i) {
+    std::copy_n(conv2.at[i], h, strength_input.at[i]);
+    std::copy_n(gru3.at[i], h, strength_input.at[i] + h);
+  }
+  gru_strength_.run(strength_input, remembered(jobs, n, memory.gru_strength), n, gru_strength, scratch);
+  gains_.run(trunk, n, gains, scratch);
+  strengths_.run(gru_strength, n, strengths, scratch);
+  if (has_speech_) speech_.run(trunk, n, speech, scratch);
+}
+
+NetworkState::NetworkState(const Network& network) : memory_(network.layout_.memory.size) {}
 
 void NetworkState::reset() noexcept { std::fill(memory_.begin(), memory_.end(), 0.0f); }
+
+Workspace::Workspace(const Network& network)
+    : floats_(BATCH * (network.layout_.row.size + network.layout_.n_sums)), codes_(BATCH * network.layout_.n_codes) {}
 
 }  // namespace percepnet

@@ -14,17 +14,30 @@ namespace percepnet {
 
 class Network;
 
+using layers::BATCH;
+
 // What one stream remembers between frames. Made for one network; holds no pointer to it.
 class NetworkState {
  public:
   explicit NetworkState(const Network& network);
 
   void reset() noexcept;  // as new: all zeros
-  std::size_t bytes() const noexcept { return sizeof *this + memory_.size() * sizeof(float) + codes_.size(); }
+  std::size_t bytes() const noexcept { return sizeof *this + memory_.size() * sizeof(float); }
 
  private:
   friend class Network;
-  std::vector<float> memory_;       // parts as Network::Layout says
+  std::vector<float> memory_;  // parts as Network::Layout says
+};
+
+// Room in which a network works on BATCH frames. Made for one network; remembers nothing.
+class Workspace {
+ public:
+  explicit Workspace(const Network& network);
+  std::size_t bytes() const noexcept { return sizeof *this + floats_.size() * sizeof(float) + codes_.size(); }
+
+ private:
+  friend class Network;
+  std::vector<float> floats_;       // BATCH rows, parts as Network::Layout says; then the scratch of the layers
   std::vector<std::int8_t> codes_;  // quantised inputs of the layer at work
 };
 
@@ -33,10 +46,19 @@ class Network {
   // Takes over the tensors and chooses the kernel; a percepnet_status. Throws nothing but std::bad_alloc.
   int read(const Weights& weights);
 
-  // One frame. features: FEATURES, unscaled; dereverb: 0..1, unheeded by a network without that input; gains and
-  // strengths: BANDS, 0..1; speech_probability: 0..1, or -1 without that head.
-  void step(NetworkState& state, const float* features, float dereverb, float* gains, float* strengths,
-            float* speech_probability) const noexcept;
+  // One frame of a stream.
+  struct Job {
+    NetworkState* state;
+    const float* features;      // FEATURES, unscaled
+    float dereverb;             // 0..1, unheeded by a network without that input
+    float* gains;               // BANDS, 0..1
+    float* strengths;           // likewise
+    float* speech_probability;  // 0..1, or -1 without that head
+  };
+
+  // n frames, BATCH at most, of one stream or of several, those of one stream in order: each as if it were alone, but
+  // weights are read once for all.
+  void run(const Job* jobs, int n, Workspace& workspace) const noexcept;
 
   bool has_dereverb() const noexcept { return has_dereverb_; }
   bool has_speech() const noexcept { return has_speech_; }
@@ -45,15 +67,28 @@ class Network {
 
  private:
   friend class NetworkState;
+  friend class Workspace;
 
-  // Where a stream's memory keeps what, in floats from its start. `trunk` is the input of the gain head: the output of
-  // conv2, then the hidden states of gru1, gru2, gru3 and gru_gain, which live there.
+  // Where the parts of a stream's memory and of a row of the workspace begin, in floats. `trunk` is the input of the gain
+  // head: the outputs of conv2, gru1, gru2, gru3 and gru_gain.
   struct Layout {
-    std::size_t conv1, conv2, trunk, gru_strength;                 // remembered from frame to frame
-    std::size_t input, dense, conv1_out, strength_input, scratch;  // written anew in every frame
-    std::size_t size;
-    std::size_t n_codes;
+    struct {
+      std::size_t conv1, conv2, gru1, gru2, gru3, gru_gain, gru_strength, size;
+    } memory;
+    struct {
+      std::size_t input, dense, conv1, trunk, strength_input, gru_strength, size;
+    } row;
+    std::size_t n_sums, n_codes;  // scratch for one frame
   };
+
+  // A part of every frame's memory or row.
+  struct Parts {
+    float* at[BATCH];
+    operator float* const*() const noexcept { return at; }
+  };
+  static Parts remembered(const Job* jobs, int n, std::size_t part) noexcept;
+  Parts rows(Workspace& workspace, int n, std::size_t part) const noexcept;
+  void scale(const Job* jobs, int n, float* const* inputs) const noexcept;
 
   // What a layer's inputs may be: int8 wants them in -1..1, which outputs of layers are and features are not.
   enum class Inputs { ANY, BOUNDED };

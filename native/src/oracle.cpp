@@ -70,7 +70,7 @@ void targets(const Products& products, float correlation, float centre, float* g
 }
 
 void Clean::push(const float* hop) noexcept {
-  dc_blocker_.apply(hop, HOP, history_.next_hop());
+  dc_blocker_.apply(hop, history_.next_hop());
   history_.advance();
 }
 

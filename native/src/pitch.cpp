@@ -5,6 +5,7 @@
 
 #include "dot.h"
 #include "elementary.h"
+#include "one_pole.h"
 
 namespace percepnet {
 
@@ -72,9 +73,16 @@ void levinson(const float* autocorrelation, int order, float* a) noexcept {
   }
 }
 
+typedef std::int32_t Integers __attribute__((vector_size(sizeof(Lanes))));
+
+// n: at least four.
 int lowest_argmax(const float* values, int n) noexcept {
+  Lanes tops = load(values + n - N_LANES);
+  for (int i = 0; i + N_LANES <= n; i += N_LANES) tops = load(values + i) > tops ? load(values + i) : tops;
+  float top = tops[0];
+  for (int i = 1; i < N_LANES; ++i) top = tops[i] > top ? tops[i] : top;
   int best = 0;
-  for (int i = 1; i < n; ++i) best = values[i] > values[best] ? i : best;
+  while (values[best] < top) ++best;
   return best;
 }
 
@@ -118,34 +126,55 @@ void Pitch::push_residual() noexcept {
   for (int i = 1; i <= LPC_ORDER; ++i) a[i] *= expansion *= BANDWIDTH_EXPANSION;
 
   constexpr int OLD = LAG_MAX + LOW_WINDOW - LOW_HOP;
+  constexpr float SMALLEST_RESIDUAL = 1e-15f;
   std::memmove(residual_, residual_ + LOW_HOP, OLD * sizeof(float));
   const float* x = window + LOW_WINDOW - LOW_HOP;
-  for (int n = 0; n < LOW_HOP; ++n) {
-    float e = x[n];
-    for (int i = 1; i <= LPC_ORDER; ++i) e += a[i] * x[n - i];
-    e += DEEMPHASIS * residual_[OLD + n - 1];
-    residual_[OLD + n] = std::fabs(e) < 1e-15f ? 0.0f : e;  // no denormal numbers in silence
+  float* const e = residual_ + OLD;
+  std::memcpy(e, x, LOW_HOP * sizeof(float));
+  for (int i = 1; i <= LPC_ORDER; ++i) {
+    for (int n = 0; n < LOW_HOP; ++n) e[n] += a[i] * x[n - i];
+  }
+  one_pole(e, LOW_HOP, DEEMPHASIS, SMALLEST_RESIDUAL, e[-1], e);
+}
+
+// <e, e_lag> over the newest hop for every lag, from the longest to the shortest: then lanes are neighbours in memory.
+void Pitch::multiply_by_past(float* products) const noexcept {
+  constexpr int TOGETHER = 10;  // sums at a time: they hide the latency of addition and fit sixteen registers
+  static_assert(PRODUCTS % (TOGETHER * N_LANES) == 0 && PRODUCTS >= LAGS && PRODUCTS - LAGS < LAG_MIN, "lags in blocks");
+  const float* e = residual_ + LAG_MAX + LOW_WINDOW - LOW_HOP;
+  for (int i = 0; i < PRODUCTS; i += TOGETHER * N_LANES) {
+    Lanes sums[TOGETHER] = {};
+    for (int n = 0; n < LOW_HOP; ++n) {
+      const Lanes now = splat(e[n]);
+      const float* past = e + n - LAG_MAX + i;
+      for (int s = 0; s < TOGETHER; ++s) sums[s] += now * load(past + N_LANES * s);
+    }
+    std::memcpy(products + i, sums, sizeof sums);
   }
 }
 
-// 2 <e, e_lag> / (floor + |e|^2 + |e_lag|^2) for every lag; returns |e|^2.
-float Pitch::correlate(Step& step) const noexcept {
+// 2 <e, e_lag> / (floor + |e|^2 + |e_lag|^2) for every lag; returns |e|^2. A window is two hops, and the products of the
+// older one are known.
+float Pitch::correlate(Step& step) noexcept {
+  float products[PRODUCTS];
+  multiply_by_past(products);
   const float* e = residual_ + LAG_MAX;
   const float energy = dot(e, e, LOW_WINDOW);
-  if (energy < SILENCE * LOW_WINDOW) {
-    for (float& c : step.correlation) c = 0.0f;
-    return energy;
-  }
+  const bool silent = energy < SILENCE * LOW_WINDOW;
   double lagged = dot(e - LAG_MIN, e - LAG_MIN, LOW_WINDOW);
+  float total[LAGS];
   for (int i = 0; i < LAGS; ++i) {
     const float* past = e - LAG_MIN - i;
-    const float total = CORRELATION_FLOOR * LOW_WINDOW + energy + static_cast<float>(lagged);
-    step.correlation[i] = 2.0f * dot(e, past, LOW_WINDOW) / total;
-    if (i + 1 == LAGS) break;
-    const double enters = past[-1], leaves = past[LOW_WINDOW - 1];
+    total[i] = CORRELATION_FLOOR * LOW_WINDOW + energy + static_cast<float>(lagged);
+    const double enters = i + 1 < LAGS ? past[-1] : 0.0, leaves = past[LOW_WINDOW - 1];
     lagged += enters * enters - leaves * leaves;
     lagged = lagged > 0.0 ? lagged : 0.0;
   }
+  for (int i = 0; i < LAGS; ++i) {
+    const int reverse = LAGS - 1 - i;
+    step.correlation[i] = silent ? 0.0f : 2.0f * (older_products_[reverse] + products[reverse]) / total[i];
+  }
+  std::memcpy(older_products_, products, sizeof products);
   return energy;
 }
 
@@ -164,24 +193,25 @@ void Pitch::extend_path(Step& step, float weight) noexcept {
   const float* c = step.correlation;
   const int jump_from = lowest_argmax(score_, LAGS);
   const float jump = score_[jump_from] - JUMP_COST;
-  float best[LAGS + 2 * TRANSITION], padded[LAGS + 2 * TRANSITION];
-  std::int32_t from[LAGS];
+  constexpr int ROOM = (LAGS + N_LANES - 1) / N_LANES * N_LANES;
+  float best[ROOM], padded[ROOM + 2 * TRANSITION];
+  std::int32_t from[ROOM];
   for (float& s : padded) s = -1e30f;
   std::memcpy(padded + TRANSITION, score_, sizeof score_);
-  for (int i = 0; i < LAGS; ++i) {
-    best[i] = -2e30f;
-    from[i] = 0;
-  }
-  for (int d = -TRANSITION; d <= TRANSITION; ++d) {
-    const float cost = TRANSITION_COST * static_cast<float>(d * d);
-    for (int i = 0; i < LAGS; ++i) {
-      const float candidate = padded[i + d + TRANSITION] - cost;
-      from[i] = candidate > best[i] ? i + d : from[i];
-      best[i] = candidate > best[i] ? candidate : best[i];
+  for (int i = 0; i < ROOM; i += N_LANES) {
+    Lanes top = load(padded + i) - TRANSITION_COST * (TRANSITION * TRANSITION);
+    Integers move = {};
+    for (int d = 1; d <= 2 * TRANSITION; ++d) {
+      const float cost = TRANSITION_COST * static_cast<float>((d - TRANSITION) * (d - TRANSITION));
+      const Lanes candidate = load(padded + i + d) - cost;
+      move = candidate > top ? Integers{d, d, d, d} : move;
+      top = candidate > top ? candidate : top;
     }
+    store(top, best + i);
+    std::memcpy(from + i, &move, sizeof move);
   }
   for (int i = 0; i < LAGS; ++i) {
-    from[i] = jump > best[i] ? jump_from : from[i];
+    from[i] = jump > best[i] ? jump_from : i + from[i] - TRANSITION;
     best[i] = jump > best[i] ? jump : best[i];
     step.from[i] = static_cast<std::int16_t>(from[i]);
   }

@@ -41,6 +41,7 @@ class Pitch {
   static constexpr int LOW_HOP = HOP / DECIMATION;
   static constexpr int LOW_WINDOW = 2 * LOW_HOP;
   static constexpr int LPC_ORDER = 8;
+  static constexpr int PRODUCTS = 240;   // LAGS and a few shorter ones, which nobody asks for
   static constexpr int ENERGY_HOPS = 8;  // the loudness of a hop is relative to their mean
 
   struct Step {
@@ -51,12 +52,14 @@ class Pitch {
   const Step& newest() const noexcept { return steps_[newest_]; }
   void push_low_rate(const History& history) noexcept;
   void push_residual() noexcept;
-  float correlate(Step& step) const noexcept;
+  void multiply_by_past(float* products) const noexcept;
+  float correlate(Step& step) noexcept;
   void extend_path(Step& step, float weight) noexcept;
   float loudness(float energy) noexcept;
 
   float low_[LOW_WINDOW + LPC_ORDER] = {};        // 16 kHz signal, newest at the end
   float residual_[LAG_MAX + LOW_WINDOW] = {};     // of it
+  float older_products_[PRODUCTS] = {};           // of the residual's last hop but one and its past, longest lag first
   float score_[LAGS] = {};                        // best path to each lag, relative to the best of all
   float energies_[ENERGY_HOPS] = {};
   int energies_next_ = 0, energies_known_ = 0;

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from percepnet.controls import Controls
-    from percepnet.enhancer import Enhancer, enhance
+    from percepnet.enhancer import Enhancer, enhance, process_many
     from percepnet.errors import (
         ArgumentError,
         AudioFormatError,
@@ -38,6 +38,7 @@ __all__ = [
     "enhance",
     "enhance_file",
     "load_model",
+    "process_many",
     "stages",
     "stream",
 ]
@@ -58,6 +59,7 @@ _HOMES = {
     "enhance": "percepnet.enhancer",
     "enhance_file": "percepnet.files",
     "load_model": "percepnet.weights",
+    "process_many": "percepnet.enhancer",
     "stages": "percepnet.walkthrough",
     "stream": "percepnet.streams",
 }

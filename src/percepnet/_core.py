@@ -8,6 +8,7 @@ import ctypes
 import os
 import sys
 import weakref
+from collections.abc import Sequence
 from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,19 @@ class _Hooks(ctypes.Structure):
     )
 
 
+class _Chunk(ctypes.Structure):
+    _fields_ = (
+        ("enhancer", c_void_p),
+        ("in", c_void_p),
+        ("in_stride", c_size_t),
+        ("n", c_size_t),
+        ("out", c_void_p),
+        ("out_stride", c_size_t),
+        ("out_capacity", c_size_t),
+        ("n_out", c_size_t),
+    )
+
+
 _ANALYSIS_FIELDS = ("features", "period", "correlation", "gated", "energy", "coherence", "gains", "strengths", "statistics")
 
 
@@ -100,6 +114,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         c_int,
         (c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_size_t, c_size_t, POINTER(c_size_t), POINTER(_Hooks)),
     ),
+    "percepnet_process_many": (c_int, (POINTER(_Chunk), c_size_t)),
     "percepnet_flush": (c_int, (c_void_p, c_void_p, c_size_t, c_size_t, POINTER(c_size_t), POINTER(_Hooks))),
     "percepnet_process_block": (c_int, (c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_size_t, POINTER(_Hooks))),
     "percepnet_reset": (None, (c_void_p,)),
@@ -384,6 +399,34 @@ class EnhancerHandle:
         first = c_int64()
         count = int(_library.percepnet_invalid_samples(self.pointer, byref(first)))
         return count, first.value
+
+
+class Batch:
+    """One call of process for several enhancers, prepared once: the arrays may be filled anew before each run()."""
+
+    def __init__(
+        self, handles: Sequence[EnhancerHandle], samples: Sequence[Float32Array], outs: Sequence[Float32Array]
+    ) -> None:
+        self._used = (handles, samples, outs)  # must outlive the pointers
+        self._chunks = (_Chunk * len(handles))(
+            *(
+                _Chunk(
+                    handle.pointer,
+                    array.ctypes.data,
+                    array.strides[0] // 4,
+                    array.shape[-1],
+                    out.ctypes.data,
+                    out.strides[0] // 4,
+                    out.shape[-1],
+                )
+                for handle, array, out in zip(handles, samples, outs, strict=True)
+            )
+        )
+
+    def run(self) -> list[int]:
+        """Feeds all samples, writes what is ready and returns how many samples that is for each enhancer."""
+        _check(_library.percepnet_process_many(self._chunks, len(self._chunks)))
+        return [int(chunk.n_out) for chunk in self._chunks]
 
 
 # ---- training ------------------------------------------------------------------------------------------------------

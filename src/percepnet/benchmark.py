@@ -1,4 +1,4 @@
-"""What a model costs on this machine: time per hop by instruction set, whole files, memory, start-up."""
+"""What a model costs on this machine: time per hop by instruction set and stage, many streams, files, memory, start-up."""
 
 import gc
 import json
@@ -28,6 +28,8 @@ SIGNAL_S = 5.0
 CHUNK_S = 0.5  # what a file is read in
 WARM_UP = 100  # hops: caches, branch predictors and clock
 STATISTICS = ("min", "median", "p99", "max")
+GATED_DB = -100.0  # white noise at this level is below the silence gate: everything but the network runs
+STREAMS = 100  # at once in one call
 ISA_VARIABLE = "PERCEPNET_ISA"
 
 _START_UP = """
@@ -147,6 +149,52 @@ def file_speed(handle: ModelHandle, hops: Floats, sample_rate: int, n: int = 60)
     return round(CHUNK_S / min(seconds), 1)
 
 
+def stages(handle: ModelHandle, hops: Floats, sample_rate: int, hot: int) -> dict[str, float]:
+    """Microseconds per hop of the parts, by the best of many: the network is what a closed silence gate saves."""
+    channels = hops.shape[1]
+    gated = (np.random.default_rng(1).standard_normal(hops.shape) * 10 ** (GATED_DB / 20)).astype(np.float32)
+    everything = float(hop_times(handle, hops, sample_rate, hot, False).min())
+    without_network = float(hop_times(handle, gated, sample_rate, hot, False).min())
+    recording = np.resize(hops[:, 0], (WARM_UP, _core.HOP)).ravel()
+    analysis = []
+    for _ in range(max(3, hot // WARM_UP)):
+        start = time.thread_time()  # not the wall's: other programs may come in between
+        _core.analyze(recording, lookahead=handle.lookahead)
+        analysis.append((time.thread_time() - start) * 1e6 / WARM_UP * channels)
+    nothing, times = EnhancerHandle(handle, sample_rate, channels, False, 0), []
+    empty = np.empty((channels, 0), np.float32)
+    for _ in range(hot):
+        start = time.perf_counter()
+        nothing.process_block(empty, empty)
+        times.append((time.perf_counter() - start) * 1e6)
+    parts = {"call from Python": min(times), "front end": min(analysis), "network": everything - without_network}
+    parts["gains, synthesis, resampling"] = without_network - parts["front end"] - parts["call from Python"]
+    return {name: round(us, 1) for name, us in parts.items()}
+
+
+def many_streams(handle: ModelHandle, hops: Floats, sample_rate: int, n: int) -> dict[str, float]:
+    """STREAMS streams, a hop of each in one call, n calls: CPU time per stream and hop in microseconds, streams per core."""
+    _, channels, hop = hops.shape
+    made = [EnhancerHandle(handle, sample_rate, channels, False, 0) for _ in range(STREAMS)]
+    samples = [np.empty((channels, hop), np.float32) for _ in made]
+    outs = [np.empty((channels, enhancer.max_output(hop)), np.float32) for enhancer in made]
+    batch, times = _core.Batch(made, samples, outs), np.empty(n)
+    for i in range(n):
+        for s, array in enumerate(samples):
+            array[:] = hops[(i + 7 * s) % len(hops)]
+        start = time.thread_time()
+        batch.run()
+        times[i] = (time.thread_time() - start) * 1e6 / STREAMS
+    times = times[n // 10 :]
+    best, median = float(times.min()), float(np.median(times))
+    return {
+        "at_once": STREAMS,
+        "us_per_hop_min": round(best, 1),
+        "us_per_hop_median": round(median, 1),
+        "per_core": int(HOP_S * 1e6 / median),
+    }
+
+
 def start_up(name: str) -> dict[str, Any]:
     """Of new Python processes: milliseconds to import, and to load a model and open a stream; peak memory in bytes.
 
@@ -190,6 +238,8 @@ def run(model: Model, sample_rate: int, channels: int, hot: int, paced: int) -> 
         rows = {f"{isa}, hot": summary(hop_times(handle, hops, sample_rate, hot, False)) for isa, handle in made.items()}
         if paced:
             rows[f"{best}, paced"] = summary(hop_times(made[best], hops, sample_rate, paced, True))
+        parts = stages(made[best], hops, sample_rate, hot)
+        streams = many_streams(made[best], hops, sample_rate, max(20, hot // 20))
         speed = file_speed(made[best], hops, sample_rate)
     finally:
         if collecting:
@@ -202,6 +252,8 @@ def run(model: Model, sample_rate: int, channels: int, hot: int, paced: int) -> 
         "sample_rate": sample_rate,
         "channels": channels,
         "hops": rows,
+        "stages": parts,
+        "streams": streams,
         "file_times_real_time": speed,
         "stream_bytes": stream.size,
     }

@@ -4,6 +4,8 @@ import math
 import operator
 import threading
 import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -278,22 +280,29 @@ class Enhancer:
             raise PercepNetError("this enhancer is closed; make a new one")
         return self._handle
 
-    def _begin(self, method: str) -> _core.EnhancerHandle:
+    def _may_begin(self, method: str) -> _core.EnhancerHandle:
         handle = self._open()
         if self._used_by not in ("", method):
             raise PercepNetError(f"{method}() after {self._used_by}() in one stream; call reset() in between")
+        return handle
+
+    def _begin(self, method: str) -> _core.EnhancerHandle:
+        handle = self._may_begin(method)
         self._used_by = method
         return handle
 
     def _process(self, chunk: Audio, hooks: _core.Hooks | None) -> Audio:
         self._check_chunk(chunk)
-        samples = chunk if _is_native(chunk) else _to_float(_planar(chunk))
+        samples = _native(chunk)
         with self._lock:
-            handle = self._begin("process")
-            self._last_chunk = (chunk.dtype.type, chunk.ndim)
-            out = np.empty((self._channels, handle.max_output(chunk.shape[-1])), np.float32)
+            handle, out = self._begin_process(chunk)
             n_out = handle.process(samples, out, hooks)
         return _like(out[:, :n_out], chunk.dtype.type, chunk.ndim)
+
+    def _begin_process(self, chunk: Audio) -> tuple[_core.EnhancerHandle, npt.NDArray[np.float32]]:
+        handle = self._begin("process")
+        self._last_chunk = (chunk.dtype.type, chunk.ndim)
+        return handle, np.empty((self._channels, handle.max_output(chunk.shape[-1])), np.float32)
 
     def _flush(self, hooks: _core.Hooks | None) -> Audio:
         with self._lock:
@@ -338,6 +347,31 @@ class Enhancer:
         if self._scratch.shape[1] != n:
             self._scratch = np.empty((self._channels, n), np.float32)
         return self._scratch
+
+
+def process_many(enhancers: Sequence[Enhancer], chunks: Sequence[Audio]) -> list[Audio]:
+    """enhancer.process(chunk) for each pair, in one call that shares the reading of the weights; for servers.
+
+    enhancers: all different; those of one model share. Sample rates, channels and settings may differ.
+    chunks: one for each enhancer, as for Enhancer.process
+    Returns what each enhancer has ready, the same samples as from process().
+    """
+    if len(enhancers) != len(chunks):
+        raise ArgumentError(f"expected one chunk for each enhancer, got {len(enhancers)} enhancers and {len(chunks)} chunks")
+    if len({id(enhancer) for enhancer in enhancers}) != len(enhancers):
+        raise ArgumentError("expected enhancers that are all different; join the chunks of one stream")
+    for enhancer, chunk in zip(enhancers, chunks, strict=True):
+        enhancer._check_chunk(chunk)  # noqa: SLF001
+    samples = [_native(chunk) for chunk in chunks]
+    with ExitStack() as locks:
+        for enhancer in sorted(enhancers, key=id):  # in one order everywhere: two calls never wait for each other
+            locks.enter_context(enhancer._lock)  # noqa: SLF001
+        for enhancer in enhancers:
+            enhancer._may_begin("process")  # noqa: SLF001
+        begun = [enhancer._begin_process(chunk) for enhancer, chunk in zip(enhancers, chunks, strict=True)]  # noqa: SLF001
+        handles, outs = [handle for handle, _ in begun], [out for _, out in begun]
+        counts = _core.Batch(handles, samples, outs).run()
+    return [_like(out[:, :n], chunk.dtype.type, chunk.ndim) for out, n, chunk in zip(outs, counts, chunks, strict=True)]
 
 
 def enhance(
@@ -440,6 +474,10 @@ def _is_native(samples: Audio) -> bool:
         and samples.strides[0] >= 0
         and samples.flags.aligned
     )
+
+
+def _native(chunk: Audio) -> npt.NDArray[np.float32]:
+    return chunk if _is_native(chunk) else _to_float(_planar(chunk))
 
 
 def _to_float(samples: Audio, out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:

@@ -56,6 +56,8 @@ bool use(percepnet_enhancer* enhancer, const float* in, float* out, std::size_t 
   for (std::size_t chunk : {std::size_t{1}, std::size_t{479}, n / 2}) {
     status |= percepnet_process(enhancer, in, n, chunk, out, capacity, capacity, &n_out, &hooks);
   }
+  percepnet_chunk many = {enhancer, in, n, n / 4, out, capacity, capacity, 0};
+  status |= percepnet_process_many(&many, 1);
   status |= percepnet_set_attenuation_limit_db(enhancer, 12.0f);
   status |= percepnet_set_bypass(enhancer, 1);
   status |= percepnet_set_post_filter(enhancer, 0);

@@ -115,3 +115,9 @@ def test_kinds_of_noise() -> None:
     }
 
     assert {name: corpora.noise_group(source) for name, source in kinds.items()} == {name: name for name in kinds}
+
+
+@pytest.mark.parametrize(("source", "group"), [("rain-ambience", "ambience"), ("my-keys", "keys"), ("doors", "event")])
+def test_the_name_of_a_source_tells_the_kind_of_noise(source: str, group: str) -> None:
+    assert corpora.noise_group(Source("a", "sfx", source, "", "", "")) == group
+    assert corpora.noise_group(Source("a", "music", source, "", "", "")) == "music"

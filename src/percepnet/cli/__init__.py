@@ -18,6 +18,7 @@ from percepnet.cli.options import exit_code
 from percepnet.cli.pipe import EXAMPLES as PIPE_EXAMPLES
 from percepnet.cli.pipe import pipe
 from percepnet.cli.stages import stages
+from percepnet.cli.studio import studio
 from percepnet.cli.train import train
 
 
@@ -36,6 +37,7 @@ app = typer.Typer(cls=_Commands, help="Cleans noisy speech.", no_args_is_help=Tr
 app.command(epilog=ENHANCE_EXAMPLES)(enhance)
 app.command(epilog=PIPE_EXAMPLES)(pipe)
 app.command()(stages)
+app.command()(studio)
 app.command("eval", epilog=EXAMPLES)(evaluate)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.add_typer(mic, name="mic")

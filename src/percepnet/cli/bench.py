@@ -26,7 +26,7 @@ def bench(
     """Time the enhancement of 10 ms on one core: hot, and paced when caches are cold, which is the cost that counts.
 
     All instruction sets of this processor are timed after a check that they give the same samples. 100 microseconds per
-    hop are 1 % of a core.
+    hop are 1 % of a core. Then the parts of a hop, many streams in one call, whole files, memory and start-up.
     """
     import json
 
@@ -56,9 +56,13 @@ def table(result: dict[str, Any]) -> str:
     for name, row in result["hops"].items():
         times = " | ".join(f"{row[statistic]:.0f}" for statistic in ("min", "median", "p99", "max"))
         lines.append(f"| {name} | {times} | {row['percent_of_core']:.2f} |")
+    lines += ["", f"| part, {next(iter(result['hops']))} | microseconds per hop |", "| --- | --- |"]
+    lines += [f"| {name} | {us:.1f} |" for name, us in result["stages"].items()]
+    streams = result["streams"]
     peak = f", peak {start['peak_bytes'] / 1e6:.0f} MB of memory" if start["peak_bytes"] else ""
     lines += [
         "",
+        f"{streams['per_core']} streams per core: {streams['at_once']} in one call, {streams['us_per_hop_median']:.1f} us each",
         f"Files: {result['file_times_real_time']:.0f} times real time. A stream: {result['stream_bytes'] / 1e3:.0f} kB.",
         f"Start-up of Python: import {start['import_ms']:.0f} ms, model and stream {start['load_ms']:.0f} ms{peak}.",
         f"`percepnet --help`: {start['help_ms']:.0f} ms.",

@@ -200,9 +200,9 @@ class Corpus:
 
 
 def noise_group(item: Source | Recording) -> str:
-    """How mixing treats a noise: ambience, event, music or keys."""
+    """How mixing treats a noise: ambience, event, music or keys; ``-ambience`` or ``-keys`` at the end of a name decides."""
     if item.kind == "music":
         return "music"
-    if item.source in KEY_SOURCES:
+    if item.source in KEY_SOURCES or item.source.endswith("-keys"):
         return "keys"
-    return "ambience" if item.source in AMBIENCE_SOURCES else "event"
+    return "ambience" if item.source in AMBIENCE_SOURCES or item.source.endswith("-ambience") else "event"
