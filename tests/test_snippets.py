@@ -18,6 +18,7 @@ PRELUDE = """
 import asyncio, numpy as np, percepnet
 chunks = [np.zeros(1000, np.float32)] * 20
 block = np.zeros(480, np.float32)
+enhancers = [percepnet.Enhancer() for _ in chunks]
 play = lambda samples: None
 async def send(samples): pass
 async def arriving():
@@ -25,7 +26,7 @@ async def arriving():
 packets = arriving()
 """
 NOT_HERE = re.compile(
-    r"make |python3 -m venv|percepnet (?:eval|stages|bench|doctor)|percepnet enhance (?:talk\.mp4|\*)|ffmpeg"
+    r"make |python3 -m venv|percepnet (?:eval|stages|bench|doctor|mic|studio)|percepnet enhance (?:talk\.mp4|\*)|ffmpeg"
 )  # what other tests run, or what needs a program
 
 
