@@ -1,7 +1,6 @@
 """The wheel stands alone: built from the checkout, used where there is none."""
 
 import os
-import re
 import subprocess
 import sys
 import zipfile
@@ -41,7 +40,7 @@ def test_wheel_is_for_many_linuxes_and_small(wheel: Path, tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(tmp_path), str(wheel)], check=True)
 
     [repaired] = tmp_path.iterdir()
-    assert re.search(r"-py3-none-manylinux_2_\d+_\w+\.whl$", repaired.name.replace(".manylinux", "-manylinux"))
+    assert repaired.name.startswith(f"percepnet-{percepnet.__version__}-py3-none-manylinux_2_")
     assert repaired.stat().st_size < 15e6
 
 
