@@ -8,6 +8,7 @@ PAIRS_DIR holds pairs.csv, clean/ and noisy/. Systems:
     percepnet             the model
     no-comb               the model's gains with strength 0: what the comb filter is worth
     no-postfilter         the model without the envelope postfilter
+    keep-room             the model told to keep the room: dereverb 0
     oracle-gains          gains computed from the clean signal, no comb, no postfilter
     oracle-no-postfilter  gains and strengths computed from the clean signal, no postfilter
     oracle                gains and strengths computed from the clean signal: the bound of any network
@@ -44,6 +45,7 @@ class System:
     gains: Literal["network", "oracle", "ratio"] = "network"
     strengths: Literal["network", "oracle", "none"] = "network"
     post_filter: bool = True
+    dereverb: float = 1.0
 
 
 SYSTEMS: dict[str, System | None] = {
@@ -51,6 +53,7 @@ SYSTEMS: dict[str, System | None] = {
     "percepnet": System(),
     "no-comb": System(strengths="none"),
     "no-postfilter": System(post_filter=False),
+    "keep-room": System(dereverb=0.0),
     "oracle-gains": System("ratio", "none", post_filter=False),
     "oracle-no-postfilter": System("oracle", "oracle", post_filter=False),
     "oracle": System("oracle", "oracle"),
@@ -96,7 +99,7 @@ class Oracle:
 
 def enhance(noisy: Array, system: System, model: percepnet.Model, oracle: Oracle) -> Array:
     """(samples,) at 48 kHz -> the same, aligned."""
-    with percepnet.Enhancer(model=model, post_filter=system.post_filter) as enhancer:
+    with percepnet.Enhancer(model=model, post_filter=system.post_filter, dereverb=system.dereverb) as enhancer:
         gains, strengths = oracle.gains(system), oracle.strengths(system)
         first, _ = enhancer.process_frames(noisy, gains=gains, strengths=strengths)
         last, _ = enhancer.flush_frames(gains=gains, strengths=strengths)

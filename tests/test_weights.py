@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import percepnet
-from conftest import random_tensors
+from networks import random_tensors
 from percepnet import weights
 from percepnet.training.export import write_weights
 

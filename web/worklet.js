@@ -225,7 +225,8 @@ class PercepNetProcessor extends AudioWorkletProcessor {
     }
     // After a failure nothing is enhanced, but a call must not fall silent.
     if (this.failed) output.forEach((channel, c) => input[c] && channel.set(input[c]));
-    return this.alive;
+    // Not before the sound stops coming in: Chromium 156 crashed where a processor ended while a call was its input.
+    return this.alive || input.length > 0;
   }
 
   run(input, output, parameters) {

@@ -48,7 +48,7 @@ def _keys() -> np.ndarray:
 @pytest.fixture(scope="session")
 def cache(corpus_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
-    build_cache(corpus_root, training_sources(read_sources(corpus_root), []), folder)
+    build_cache([(corpus_root, source) for source in training_sources(read_sources(corpus_root), [])], folder)
     return folder
 
 

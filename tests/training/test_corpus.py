@@ -45,7 +45,8 @@ def test_files_set_aside_are_never_read(corpus_root: Path, cache: Path, tmp_path
     listed.write_text("speech/ada/ada.wav\nnoise/0.flac\n")
     set_aside = read_set_aside(listed)
 
-    decoded = build_cache(corpus_root, training_sources(read_sources(corpus_root), set_aside), tmp_path / "cache")
+    sources = training_sources(read_sources(corpus_root), set_aside)
+    decoded = build_cache([(corpus_root, source) for source in sources], tmp_path / "cache")
     kept = Corpus(cache, set_aside)
 
     assert not {"speech/ada/ada.wav", "noise/0.flac"} & {r.path for r in decoded}

@@ -249,6 +249,23 @@ def test_destroying_twice_is_destroying_once(browser: Any) -> None:
     assert run(browser, script) == "gone"
 
 
+def test_a_node_can_be_destroyed_while_sound_comes_in(browser: Any) -> None:
+    script = """
+        const context = new AudioContext();
+        await context.resume();
+        const node = await page.createPercepNet(context);
+        const source = new OscillatorNode(context);
+        source.connect(node).connect(context.destination);
+        source.start();
+        await node.destroy();
+        await new Promise((done) => setTimeout(done, 300));
+        await context.close();
+        return "gone";
+    """
+
+    assert run(browser, script) == "gone"
+
+
 def test_a_closed_context_can_be_left(browser: Any) -> None:
     script = """
         const context = new AudioContext();
@@ -280,6 +297,15 @@ def test_import_needs_no_browser() -> None:
 
 def test_engine_keeps_its_budget() -> None:
     assert len(gzip.compress((WEB / "percepnet.wasm").read_bytes(), 9)) <= 60_000
+
+
+def test_default_weights_keep_their_budget() -> None:
+    model = percepnet.load_model()
+    size = (WEB / "models" / "default.pnw").stat().st_size
+    if size > 4 * model.n_weights:
+        pytest.skip("weights of four bytes: the budget is for int8")
+
+    assert size <= 1_500_000
 
 
 def test_no_request_leaves_the_page_and_nothing_is_wrong_on_the_console(browser: Any, site: Site, noisy: Samples) -> None:

@@ -15,7 +15,7 @@ class Capture extends AudioWorkletProcessor {
   }
 
   process([[samples]]) {
-    if (!samples || !this.running) return this.running;
+    if (!samples || !this.running) return this.running || Boolean(samples); // see worklet.js: not while sound comes in
     this.block.set(samples, this.filled);
     this.filled += samples.length;
     if (this.filled === BLOCK) {

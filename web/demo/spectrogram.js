@@ -126,8 +126,11 @@ export class Spectrogram {
   #drawAxis(context, width, height) {
     context.font = "500 10.5px ui-sans-serif, system-ui, sans-serif";
     context.textBaseline = "middle";
+    let lowest = Infinity; // of the labels so far, from the bottom up
     for (const hz of TICKS_HZ) {
       const y = (1 - placeOf(hz)) * height;
+      if (lowest - y < 17) continue;
+      lowest = y;
       context.fillStyle = "rgb(255 255 255 / 0.07)";
       context.fillRect(0, y, width, 1);
       const text = hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`;

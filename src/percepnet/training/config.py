@@ -22,6 +22,7 @@ class CorpusConfig:
     """Where the audio is. Relative paths count from the working directory."""
 
     root: str = "data"
+    second_root: str = ""  # another corpus, such as the one that configs/fetch_corpus.py builds
     prefix: str = ""  # only files whose path starts with this, such as "train/"
     set_aside: str = ""  # a list of paths that no training may read
     cache: str = "runs/cache"

@@ -139,12 +139,12 @@ def measure_bandwidth(samples: npt.NDArray[np.int16]) -> float:
     return float(present[-1] * SAMPLE_RATE / 1024) if len(present) else SAMPLE_RATE / 2
 
 
-def build_cache(root: Path, sources: Iterable[Source], folder: Path) -> list[Recording]:
-    """Decodes every source below ``root`` into ``folder`` and describes it there. Returns what the cache holds."""
+def build_cache(sources: Iterable[tuple[Path, Source]], folder: Path) -> list[Recording]:
+    """Decodes sources, each with the root it lies below, into ``folder`` and describes them there. Returns what it holds."""
     folder.mkdir(parents=True, exist_ok=True)
     recordings, offset = [], 0
     with (folder / (AUDIO_FILE + ".part")).open("wb") as file:
-        for source in sources:
+        for root, source in sources:
             samples, limit_hz = decode(root / source.path)
             recordings.append(_describe(source, samples, limit_hz, offset))
             file.write(samples.tobytes())

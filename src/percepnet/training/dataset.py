@@ -99,8 +99,9 @@ def prepare_mixer(config: Config) -> Mixer:
     set_aside = read_set_aside(Path(config.corpus.set_aside) if config.corpus.set_aside else None)
     cache, rooms = Path(config.corpus.cache), Path(config.corpus.rooms)
     if not (cache / INDEX_FILE).exists():
-        root = Path(config.corpus.root)
-        build_cache(root, training_sources(read_sources(root), set_aside, config.corpus.prefix), cache)
+        roots = [Path(root) for root in (config.corpus.root, config.corpus.second_root) if root]
+        lists = ((root, training_sources(read_sources(root), set_aside, config.corpus.prefix)) for root in roots)
+        build_cache([(root, source) for root, sources in lists for source in sources], cache)
     if config.mixing.room > 0 and not rooms.exists():
         build_bank(rooms, config.corpus.n_rooms, config.mixing.seed)
     return Mixer(Corpus(cache, set_aside), load_bank(rooms) if config.mixing.room > 0 else [], config.mixing)

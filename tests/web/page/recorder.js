@@ -9,13 +9,12 @@ class Recorder extends AudioWorkletProcessor {
   }
 
   process([channels]) {
-    if (channels.length < 4) return true;
+    if (channels.length < 4 || this.filled === this.length) return true;
     const n = Math.min(channels[0].length, this.length - this.filled);
     channels.forEach((channel, c) => this.samples.set(channel.subarray(0, n), c * this.length + this.filled));
     this.filled += n;
-    if (this.filled < this.length) return true;
-    this.port.postMessage(this.samples);
-    return false;
+    if (this.filled === this.length) this.port.postMessage(this.samples);
+    return true;
   }
 }
 
