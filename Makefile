@@ -11,11 +11,7 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-<<<<<<< HEAD
 .PHONY: setup build web lint types test check bench soak wheel docs clean
-=======
-.PHONY: setup build web lint types test check bench soak wheel clean
->>>>>>> main
 
 setup: $(VENV)/percepnet-ready
 
@@ -47,23 +43,16 @@ test: build web
 	$(PYTHON) -m pytest
 
 check: setup
-<<<<<<< HEAD
 	$(MAKE) lint types test docs
-=======
-	$(MAKE) lint types test
->>>>>>> main
 
 # dist/*.whl, with the tag of the oldest Linux that it runs on.
 wheel: setup
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	$(PYTHON) -m auditwheel repair --wheel-dir dist build/wheel/percepnet-*.whl
 
-<<<<<<< HEAD
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
 
-=======
->>>>>>> main
 bench: build
 	$(PYTHON) -m percepnet bench
 
