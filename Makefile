@@ -11,7 +11,7 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build web lint types test check bench soak wheel clean
+.PHONY: setup build web lint types test check bench soak wheel docs clean
 
 setup: $(VENV)/percepnet-ready
 
@@ -43,12 +43,15 @@ test: build web
 	$(PYTHON) -m pytest
 
 check: setup
-	$(MAKE) lint types test
+	$(MAKE) lint types test docs
 
 # dist/*.whl, with the tag of the oldest Linux that it runs on.
 wheel: setup
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	$(PYTHON) -m auditwheel repair --wheel-dir dist build/wheel/percepnet-*.whl
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
 
 bench: build
 	$(PYTHON) -m percepnet bench

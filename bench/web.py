@@ -3,8 +3,9 @@
     python bench/web.py [--seconds 60] [--repeats 5] [--pairs DIR]
 
 Worklets have no clock of their own; an offline context runs as fast as it can, on one thread. The same context without the
-node is measured, too. With --pairs, a folder of make_pairs.py: PESQ-WB of every noisy pair through a WebRTC loopback call with
-Opus, as it is and enhanced; that takes the pairs' own time. Needs chromium, chromedriver and `make web`.
+node is measured, too, and the processor time of the page with it, which does not count what else the machine does. With
+--pairs, a folder of make_pairs.py: PESQ-WB of every noisy pair through a WebRTC loopback call with Opus, as it is and enhanced;
+that takes the pairs' own time. Needs chromium, chromedriver and `make web`.
 """
 
 import argparse
@@ -24,7 +25,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "web")]
 
 from test_call import heard_pesq  # noqa: E402
 
-from browsers import PAGE, WEB, browsing, run, serving  # noqa: E402
+from browsers import PAGE, WEB, browsing, page_process, processor_time_s, run, serving  # noqa: E402
 
 RATES = ((48000, 1), (48000, 2), (44100, 1), (16000, 1))
 FOLDERS = {"/percepnet/": WEB, "/": PAGE}
@@ -37,17 +38,21 @@ def measure_time(seconds: float, repeats: int) -> None:
         site.offer("recording", np.resize(speech, round(seconds * rate)))
         browser.get(f"{site.address}/")
         run(browser, "window.page = await import('/harness.js')")
-        print(
-            "| context, Hz | channels | node, % of real time: minimum (median) | context alone, % |\n| --- | --- | --- | --- |"
-        )
+        print("| context, Hz | channels | wall time, %: minimum (median) | without the node | processor time, % |")
+        print("| --- | --- | --- | --- | --- |", flush=True)
         for sample_rate, channels in RATES:
-            rows = [
-                run(browser, "return page.time('recording', ...args)", sample_rate, channels, with_node)
+            walls, used = [], []
+            for _ in range(repeats):
+                page = page_process(browser)
+                before_s = processor_time_s(page)
+                walls.append(100 * run(browser, "return page.time('recording', ...args)", sample_rate, channels, True))
+                used.append(100 * (processor_time_s(page) - before_s) / seconds)
+            alone = min(
+                100 * run(browser, "return page.time('recording', ...args)", sample_rate, channels, False)
                 for _ in range(repeats)
-                for with_node in (True, False)
-            ]
-            node, alone = ([100 * share for share in rows[i::2]] for i in (0, 1))
-            print(f"| {sample_rate} | {channels} | {min(node):.2f} ({statistics.median(node):.2f}) | {min(alone):.2f} |")
+            )
+            row = f"{min(walls):.1f} ({statistics.median(walls):.1f}) | {alone:.1f} | {min(used):.1f}"
+            print(f"| {sample_rate} | {channels} | {row} |", flush=True)
 
 
 def measure_calls(pairs: Path) -> None:

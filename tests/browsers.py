@@ -158,6 +158,29 @@ def run(browser: Any, script: str, *arguments: Any) -> Any:
     return answer.get("value")
 
 
+def page_process(browser: Any) -> Path:
+    """The page's process under /proc: of the renderers that this driver's browser has, the one that has worked most."""
+    renderers = []
+    family = {str(browser.service.process.pid)}
+    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        try:
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (process / "cmdline").read_text()
+        except OSError:  # it has ended
+            continue
+        if parent in family:
+            family.add(process.name)
+            if "--type=renderer" in command:
+                renderers.append(process)
+    return max(renderers, key=processor_time_s)
+
+
+def processor_time_s(process: Path) -> float:
+    """What a process has used of all cores, in seconds."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
     """The first value of `condition` that is true."""
     end = time.monotonic() + PATIENCE_S

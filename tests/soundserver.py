@@ -72,6 +72,8 @@ class Recording:
         self.process.terminate()
         self.thread.join()
         self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
         return np.frombuffer(b"".join(self.pieces), np.int16) / 32768
 
 

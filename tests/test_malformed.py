@@ -113,3 +113,23 @@ def test_full_disk_is_one_line_and_no_file(small_disk: Path, tmp_path: Path, suf
 
     assert (result.exit_code, result.stderr) == (1, f"{source}: cannot write {target}: No space left on device\n")
     assert files(small_disk) == set()
+
+
+@pytest.mark.parametrize(
+    "command", [["bench"], ["stages", "a.wav"], ["enhance", "a.wav"], ["pipe", "-f", "s16le"], ["mic", "install"]]
+)
+def test_wrong_model_is_4_in_every_command(command: list[str]) -> None:
+    result = CliRunner().invoke(app, [*command, "-m" if command[0] != "bench" else "--model", "nowhere"])
+
+    expected = f"percepnet {command[0]}: no weight file 'nowhere', and no shipped model of that name (shipped: default)\n"
+    assert (result.exit_code, result.stderr) == (4, expected)
+
+
+@pytest.mark.parametrize(("command", "package"), [("train", "percepnet.training.train"), ("studio", "percepnet.studio")])
+def test_command_without_its_extra_names_it(command: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delattr(percepnet, "studio", raising=False)
+
+    result = CliRunner().invoke(app, [command, *(["x.toml"] if command == "train" else [])])
+
+    assert (result.exit_code, f'pip install "percepnet[{command}]"' in result.stderr) == (2, True)

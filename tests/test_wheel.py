@@ -1,7 +1,6 @@
 """The wheel stands alone: built from the checkout, used where there is none."""
 
 import os
-import re
 import subprocess
 import sys
 import zipfile
@@ -37,6 +36,15 @@ def test_wheel_is_for_any_python_of_one_platform(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+def test_wheel_is_for_many_linuxes_and_small(wheel: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(tmp_path), str(wheel)], check=True)
+
+    [repaired] = tmp_path.iterdir()
+    assert repaired.name.startswith(f"percepnet-{percepnet.__version__}-py3-none-manylinux_2_")
+    assert repaired.stat().st_size < 15e6
+
+
+@pytest.mark.slow
 def test_wheel_carries_the_page_of_studio(wheel: Path) -> None:
     if not (ROOT / "web" / "percepnet.wasm").exists():
         pytest.skip("not built: make web")
@@ -44,15 +52,6 @@ def test_wheel_carries_the_page_of_studio(wheel: Path) -> None:
 
     assert {f"percepnet/web/{name}" for name in ("percepnet.wasm", "worklet.js", "index.js", "demo/index.html")} <= names
     assert [name for name in names if name.endswith("default.pnw")] == ["percepnet/models/default.pnw"]
-
-
-@pytest.mark.slow
-def test_wheel_is_for_many_linuxes_and_small(wheel: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(tmp_path), str(wheel)], check=True)
-
-    [repaired] = tmp_path.iterdir()
-    assert re.search(r"-py3-none-manylinux_2_\d+_\w+\.whl$", repaired.name.replace(".manylinux", "-manylinux"))
-    assert repaired.stat().st_size < 15e6
 
 
 @pytest.mark.slow

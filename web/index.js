@@ -15,8 +15,7 @@ const FILES = {
 
 const modules = new WeakMap(); // context -> the worklet file, loading or loaded
 const downloads = new Map(); // address -> bytes, loading or loaded
-const keys = new WeakMap(); // weight bytes -> a name for them
-let n_keys = 0;
+const keys = new WeakMap(); // weight bytes -> their SHA-256
 
 // ---- the node ------------------------------------------------------------------------------------------------------------
 
@@ -27,6 +26,7 @@ export async function createPercepNet(context, options = {}) {
     model instanceof ArrayBuffer ? model : download(model, "the weight file"),
     loadWorklet(context, files.worklet),
   ]);
+  const key = await keyOf(weights);
   const node = new AudioWorkletNode(context, PROCESSOR, {
     numberOfInputs: 1,
     numberOfOutputs: 1,
@@ -34,7 +34,7 @@ export async function createPercepNet(context, options = {}) {
     channelCount: channels,
     channelCountMode: "explicit",
     parameterData: knobs,
-    processorOptions: { engine, weights, key: keyOf(weights), channels, linked, details },
+    processorOptions: { engine, weights, key, channels, linked, details },
   });
   const { latency, hasSpeech, hasDereverb, card } = await answer(node).catch((error) => {
     destroyNode(node);
@@ -81,8 +81,9 @@ function modelOf(model, files) {
   throw new TypeError('expected model to be "default", the address of a weight file, or its bytes');
 }
 
-function keyOf(weights) {
-  if (!keys.has(weights)) keys.set(weights, (n_keys += 1));
+// Nodes with equal weights share them, whichever copy of this module made them.
+async function keyOf(weights) {
+  if (!keys.has(weights)) keys.set(weights, String(new Uint8Array(await crypto.subtle.digest("SHA-256", weights))));
   return keys.get(weights);
 }
 

@@ -199,7 +199,7 @@ class PercepNetProcessor extends AudioWorkletProcessor {
     this.alive = true;
     this.details = processorOptions.details;
     this.busyMs = 0;
-    this.port.onmessage = ({ data }) => this.receive(data);
+    this.port.onmessage = ({ data: { type } }) => type === "destroy" && this.destroy();
     this.start(processorOptions).catch((error) => this.fail(error));
   }
 
@@ -210,11 +210,6 @@ class PercepNetProcessor extends AudioWorkletProcessor {
     this.stream = stream;
     const { latency, hasSpeech, hasDereverb, card } = stream;
     this.port.postMessage({ type: "ready", latency, hasSpeech, hasDereverb, card });
-  }
-
-  receive({ type, ...values }) {
-    if (type === "destroy") this.destroy();
-    if (type === "details") this.details = values.on;
   }
 
   process([input], [output], parameters) {

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -31,7 +32,7 @@ SAMPLE_RATE: Final = 48000
 HOP_BYTES: Final = 960  # 10 ms of 16 bits, mono
 MOST_WAITING: Final = 2 * HOP_BYTES  # in the pipe to the server: more is thrown away
 PAUSE_HOPS: Final = 100  # in which the server took nothing: nobody records, and what is thrown away is missed by nobody
-START_S: Final = 10.0
+START_S: Final = 30.0  # on a busy machine; one second else
 STATISTICS_EVERY: Final = 100  # hops
 
 
@@ -144,6 +145,7 @@ def run(microphone: str, model: str, controls: Controls, keep_running: Callable[
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as recorder,  # noqa: S603
     ):
         assert recorder.stdout is not None
+        threading.Thread(target=_stop_without, args=(microphone, recorder), daemon=True).start()
         block, times, n_hops = np.empty(HOP_BYTES // 2, np.int16), [], 0
         try:
             while keep_running():
@@ -161,6 +163,18 @@ def run(microphone: str, model: str, controls: Controls, keep_running: Callable[
         finally:
             recorder.terminate()
             pipe.close()
+
+
+def _stop_without(microphone: str, recorder: "subprocess.Popen[bytes]") -> None:
+    """Ends the recorder with its microphone: the server would move it to another, perhaps to the one that we feed."""
+    command, environment = ["pactl", "subscribe"], os.environ | {"LC_ALL": "C"}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=quiet, text=True, env=environment) as events:  # noqa: S603
+        assert events.stdout is not None
+        for line in events.stdout:
+            if "'remove' on source #" in line and microphone not in _sources():
+                recorder.terminate()
+                events.terminate()
 
 
 class _Pipe:
@@ -216,10 +230,14 @@ def _wait_for_sound(process: "subprocess.Popen[bytes]", folder: Path) -> None:
 
 def _find_source(wanted: str | None) -> str:
     name = wanted or _pactl("get-default-source").strip()
-    known = [line.split("\t")[1] for line in _pactl("list", "short", "sources").splitlines()]
+    known = _sources()
     if name not in known:
         raise DeviceError(f"no source {name!r}; there are {', '.join(known) or 'none'}")
     return name
+
+
+def _sources() -> list[str]:
+    return [line.split("\t")[1] for line in _pactl("list", "short", "sources").splitlines()]
 
 
 def _pactl(*arguments: str) -> str:
@@ -228,7 +246,8 @@ def _pactl(*arguments: str) -> str:
             raise DeviceError(f"{program} is not installed; it comes with PulseAudio's utilities (Debian: pulseaudio-utils)")
     result = subprocess.run(["pactl", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if result.returncode:
-        raise DeviceError(f"the sound server says no to `pactl {arguments[0]}`: {result.stderr.strip() or 'without a reason'}")
+        reason = "; ".join(result.stderr.splitlines()) or "without a reason"
+        raise DeviceError(f"the sound server says no to `pactl {arguments[0]}`: {reason}")
     return result.stdout
 
 

@@ -36,11 +36,13 @@ def test_five_minutes_without_an_overrun_and_with_the_delay_that_it_should_have(
         before, after = raw.stop(), enhanced.stop()
         subprocess.run([*mic, "uninstall"], env=environment, check=True)
 
-    delays_s = []
+    delays_s, likenesses = [], []
     for minute in (1, 2, 3, 4):
         piece = before[minute * 60 * soundserver.RATE :][: 5 * soundserver.RATE]
-        at, _ = soundserver.place(percepnet.enhance(piece, soundserver.RATE)[soundserver.RATE :], after)
+        at, likeness = soundserver.place(percepnet.enhance(piece, soundserver.RATE)[soundserver.RATE :], after)
+        likenesses.append(likeness)
         delays_s.append(at / soundserver.RATE - minute * 60 - 1 + enhanced.start_s - raw.start_s)
-    print(f"delays after each minute, ms: {[round(1000 * delay, 1) for delay in delays_s]}; {status}")
+    print(f"delays after each minute, ms: {[round(1000 * delay, 1) for delay in delays_s]}; likenesses {likenesses}; {status}")
     assert status["overruns"] == 0
+    assert min(likenesses) > 0.97  # of the noisy speech it would be 0.9
     assert max(delays_s) - min(delays_s) < 0.005

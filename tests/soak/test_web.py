@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import signals
-from browsers import Site, needs_browser, run
+from browsers import Site, needs_browser, page_process, run
 
 pytestmark = [needs_browser, pytest.mark.soak]
 
@@ -29,28 +26,16 @@ def test_no_drop_out_in_two_minutes(browser: Any, site: Site) -> None:
     assert facts["hops"] == pytest.approx(100 * facts["passed_s"], abs=20)
 
 
-def renderer_memory(browser: Any) -> int:
-    """Resident bytes of the page's process, after a garbage collection, without what it shares."""
+def page_memory(browser: Any) -> int:
+    """Bytes that the page's process has for itself, after a garbage collection."""
     run(browser, "for (let i = 0; i < 5; ++i) { gc(); await new Promise((done) => setTimeout(done, 100)); }")
-    browser.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
-    children = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    tree = {os.getpid(): "self"}
-    for line in children[1:]:
-        pid, parent, command = line.split(None, 2)
-        if int(parent) in tree:
-            tree[int(pid)] = command
-    renderers = [pid for pid, command in tree.items() if "--type=renderer" in command and "chrome-webui" not in command]
-    return max(_private(pid) for pid in renderers)
-
-
-def _private(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    lines = (page_process(browser) / "smaps_rollup").read_text(encoding="ascii").splitlines()
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("Private_Dirty", "Private_Clean")))
 
 
 def test_a_hundred_nodes_leave_no_memory_behind(browser: Any) -> None:
     run(browser, "await page.cycle(10)")
-    after_ten = renderer_memory(browser)
+    after_ten = page_memory(browser)
     run(browser, "await page.cycle(90)")
 
-    assert renderer_memory(browser) - after_ten < 2e6
+    assert page_memory(browser) - after_ten < 2e6

@@ -229,6 +229,19 @@ def test_a_node_that_fails_tells_it_and_lets_the_sound_through(browser: Any, sit
 # ---- life and death --------------------------------------------------------------------------------------------------
 
 
+def test_a_context_that_waits_for_a_gesture_gets_its_node(browser: Any) -> None:
+    script = """
+        const context = new AudioContext();
+        await context.suspend();
+        const node = await page.createPercepNet(context);
+        await node.destroy();
+        await context.close();
+        return node.latency > 0.03;
+    """
+
+    assert run(browser, script)
+
+
 def test_a_node_outlives_another_with_the_same_model(browser: Any, site: Site, noisy: Samples) -> None:
     expected, _ = native(noisy[:1])
     site.offer("recording", noisy[:1])

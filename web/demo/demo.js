@@ -54,6 +54,19 @@ const safely = (action) => async (...args) => {
   }
 };
 
+// The same, one at a time: who presses twice means once.
+let busy = false;
+const alone = (action) =>
+  safely(async (...args) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await action(...args);
+    } finally {
+      busy = false;
+    }
+  });
+
 // ---- sources -------------------------------------------------------------------------------------------------------------
 
 function tell(message) {
@@ -75,7 +88,7 @@ async function stop() {
   await sound.stop();
   for (const track of stream?.getTracks() ?? []) track.stop();
   show();
-  if (kept) await openRecording(kept, "Your take");
+  if (kept) openRecording(kept, "Your take");
 }
 
 async function useMicrophone() {
@@ -85,11 +98,16 @@ async function useMicrophone() {
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: { noiseSuppression: false, echoCancellation: false, autoGainControl: false },
   });
-  const source = new MediaStreamAudioSourceNode(sound.context, { mediaStream: stream });
   const take = new Take();
-  for (const spectrogram of Object.values(spectrograms)) spectrogram.clear();
-  await begin(source, 1, $("monitor").checked);
-  await take.start(sound.context, source);
+  try {
+    const source = new MediaStreamAudioSourceNode(sound.context, { mediaStream: stream });
+    for (const spectrogram of Object.values(spectrograms)) spectrogram.clear();
+    await begin(source, 1, $("monitor").checked);
+    await take.start(sound.context, source);
+  } catch (error) {
+    for (const track of stream.getTracks()) track.stop();
+    throw error;
+  }
   Object.assign(state, { live: true, playing: true, stream, take, started_s: sound.context.currentTime, position_s: 0 });
   say("");
   show();
@@ -140,7 +158,7 @@ function position() {
 async function openFile(file) {
   await stop();
   say(`Reading ${file.name}…`);
-  await openRecording(await sound.decode(await file.arrayBuffer()), file.name);
+  openRecording(await sound.decode(await file.arrayBuffer()), file.name);
 }
 
 async function openSample() {
@@ -153,20 +171,23 @@ async function openSample() {
 async function loadSample() {
   const response = await fetch("noisy_speech.flac");
   if (!response.ok) throw new Error("The sample recording is not here.");
-  await openRecording(await sound.decode(await response.arrayBuffer()), "Sample recording");
+  openRecording(await sound.decode(await response.arrayBuffer()), "Sample recording");
 }
 
-async function openRecording(buffer, name) {
+function openRecording(buffer, name) {
   const recording = (state.recording = { buffer, name, enhanced: null });
   state.position_s = 0;
   say("Press play, and switch between A and B.");
   show();
-  if (buffer.duration > LONGEST_PICTURE_S) return;
-  recording.enhanced = await sound.render(buffer);
-  if (state.recording !== recording || state.playing) return;
-  show();
-  await preview(recording);
+  if (buffer.duration <= LONGEST_PICTURE_S) illustrate(recording);
 }
+
+const illustrate = safely(async (recording) => {
+  recording.enhanced = await sound.render(recording.buffer);
+  if (state.recording !== recording) return;
+  show();
+  if (!state.playing) await preview(recording);
+});
 
 // Draws the beginning of a recording without playing it.
 async function preview({ buffer, enhanced }) {
@@ -352,14 +373,14 @@ function listen() {
   $("post-filter").addEventListener("change", ({ target }) => sound.turn("postFilter", target.checked));
   $("monitor").addEventListener("change", ({ target }) => state.live && sound.setAudible(target.checked));
   for (const side of SIDES) $(`hear-${side}`).addEventListener("click", () => hear(side));
-  $("microphone").addEventListener("click", safely(useMicrophone));
-  $("sample").addEventListener("click", safely(openSample));
+  $("microphone").addEventListener("click", alone(useMicrophone));
+  $("sample").addEventListener("click", alone(openSample));
   $("open").addEventListener("click", () => $("file").click());
-  $("file").addEventListener("change", safely(async ({ target }) => {
+  $("file").addEventListener("change", alone(async ({ target }) => {
     if (target.files[0]) await openFile(target.files[0]);
     target.value = "";
   }));
-  $("play").addEventListener("click", safely(play));
+  $("play").addEventListener("click", alone(play));
   $("seek").addEventListener("input", ({ target }) => seek(Number(target.value)));
   $("save").addEventListener("click", safely(save));
   $("call").addEventListener("click", safely(toggleCall));
@@ -369,11 +390,11 @@ function listen() {
     document.body.classList.add("dragging");
   });
   document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragging"));
-  document.addEventListener("drop", safely(async (event) => {
+  document.addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dragging");
-    if (event.dataTransfer.files[0]) await openFile(event.dataTransfer.files[0]);
-  }));
+    if (event.dataTransfer.files[0]) alone(openFile)(event.dataTransfer.files[0]);
+  });
   new ResizeObserver(show).observe($("overview"));
 }
 
@@ -382,7 +403,7 @@ function key(event) {
   // Space presses what the keyboard has moved to; otherwise it switches.
   const occupied = event.target.matches("button:focus-visible, input");
   if (event.key === " " && !occupied) hear(sound.heard === "original" ? "enhanced" : "original");
-  else if (event.key === "p") safely(play)();
+  else if (event.key === "p") alone(play)();
   else if (event.key === "ArrowLeft" && event.target.type !== "range") seek(position() - SEEK_S);
   else if (event.key === "ArrowRight" && event.target.type !== "range") seek(position() + SEEK_S);
   else return;

@@ -33,12 +33,9 @@ def bench(
     import percepnet
     from percepnet import benchmark
 
-    try:
-        loaded = percepnet.load_model(model)
-        benchmark.pin(core)
-        result = benchmark.run(loaded, sample_rate, channels, hot, paced) | {"start_up": benchmark.start_up(model)}
-    except percepnet.PercepNetError as error:
-        raise typer.BadParameter(str(error)) from error
+    loaded = percepnet.load_model(model)
+    benchmark.pin(core)
+    result = benchmark.run(loaded, sample_rate, channels, hot, paced) | {"start_up": benchmark.start_up(model)}
     typer.echo(json.dumps(result, indent=1) if as_json else table(result))
 
 

@@ -14,9 +14,11 @@ def export(
     identity: Annotated[str, typer.Option("--id", help="Name of the model on its card.")] = "",
 ) -> None:
     """Write the averaged weights of a checkpoint, after proving that the native core computes what was trained."""
+    from percepnet import MissingExtraError
+
     try:
         from percepnet.training.export import export_checkpoint
     except ImportError as error:
-        raise typer.BadParameter(f"export needs the extra `train`: pip install 'percepnet[train]' ({error})") from error
+        raise MissingExtraError("export", "train") from error
     difference = export_checkpoint(checkpoint, output, card, identity or output.stem, int8)
     typer.echo(f"{output}: core and PyTorch differ by {difference:.1e} at most")

@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from percepnet.controls import PRESETS, Controls, Link, Preset
-from percepnet.errors import ArgumentError, DeviceError, ModelError, PercepNetError
+from percepnet.errors import ArgumentError, DeviceError, MissingExtraError, ModelError, PercepNetError
 
 EXIT_FAILED: Final = 1  # of several files: some; the others are done
 EXIT_USAGE: Final = 2
@@ -77,5 +77,5 @@ def controls(
 
 def exit_code(error: PercepNetError) -> int:
     """The number that a command leaves with after such an error."""
-    kinds = ((ModelError, EXIT_MODEL), (DeviceError, EXIT_DEVICE), (ArgumentError, EXIT_USAGE))
+    kinds = ((ModelError, EXIT_MODEL), (DeviceError, EXIT_DEVICE), ((ArgumentError, MissingExtraError), EXIT_USAGE))
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_FAILED)

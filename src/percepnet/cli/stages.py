@@ -37,15 +37,12 @@ def stages(
     as_json: Annotated[bool, typer.Option("--json", help="Print notes and scores as a JSON object.")] = False,
 ) -> None:
     """Writes one HTML page with every stage of a recording, to hear and to see. It needs no network."""
-    from percepnet import ModelError, PercepNetError, load_model
+    from percepnet import PercepNetError, load_model
     from percepnet import stages as take_through
 
     target = output or noisy.with_name(f"{noisy.stem}.stages.html")
     _refuse_input(target, [noisy, *([clean] if clean else [])])
-    try:
-        loaded = load_model(model)
-    except ModelError as error:
-        raise _failed(str(error), EXIT_USAGE) from error
+    loaded = load_model(model)
     try:
         samples, sample_rate = _read(noisy, start_s, duration_s)
         clean_samples = None if clean is None else _read_like(clean, start_s, duration_s, sample_rate)

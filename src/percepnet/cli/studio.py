@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 
 def studio(
@@ -13,12 +12,12 @@ def studio(
     browse: Annotated[bool, typer.Option("--browse/--no-browse", help="Open the page in the browser.")] = True,
 ) -> None:
     """Serves a page to hear and see the enhancement live, from a microphone or a file; nothing leaves this machine."""
+    from percepnet import MissingExtraError, PercepNetError
+
     try:
         from percepnet import studio as page
     except ImportError as error:
-        typer.echo(f'percepnet studio: needs the extra "studio": pip install "percepnet[studio]" ({error})', err=True)
-        raise typer.Exit(EXIT_USAGE) from error
-    from percepnet import PercepNetError
+        raise MissingExtraError("studio", "studio") from error
 
     try:
         page.serve(port, lambda address: _tell(address, browse))

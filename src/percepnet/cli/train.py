@@ -12,12 +12,14 @@ def train(
     shards_only: Annotated[bool, typer.Option("--shards", help="Make shards of mixtures, endlessly by default.")] = False,
 ) -> None:
     """Train a network on shards of mixtures. Make the shards first, or meanwhile, with --shards in a second process."""
+    from percepnet import MissingExtraError
+
     try:
         from percepnet.training.config import load_config
         from percepnet.training.dataset import generate
         from percepnet.training.train import train as run_training
     except ImportError as error:
-        raise typer.BadParameter(f"training needs the extra `train`: pip install 'percepnet[train]' ({error})") from error
+        raise MissingExtraError("training", "train") from error
     try:
         settings = load_config(config, overrides or [])
     except (OSError, ValueError) as error:

@@ -84,7 +84,7 @@ def _bytes(tensor: Tensor) -> tuple[bytes, bytes, bytes]:
         return np.asarray(tensor, dtype="<f4").tobytes(), b"", b""
     scales, dense = tensor.scales.astype("<f4").tobytes(), tensor.integers.tobytes()
     blocks = int8.blocks(tensor.integers)
-    kept = blocks.any(axis=(2, 3))
+    kept = np.asarray(blocks.any(axis=(2, 3)))
     index = b"".join(np.array([strip.sum(), *np.flatnonzero(strip)], "<u2").tobytes() for strip in kept)
     sparse = blocks[kept].tobytes()
     return (sparse, scales, index) if len(sparse) + len(index) < len(dense) else (dense, scales, b"")
