@@ -77,5 +77,5 @@ def test_a_kernel_with_another_output_is_not_timed(model: percepnet.Model, monke
 def test_unknown_model_is_told() -> None:
     done = bench("--model", "nonsense", *FEW)
 
-    assert done.returncode == 2
+    assert done.returncode == 4
     assert "nonsense" in done.stderr

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
 
 import machine  # noqa: E402
 
-from networks import random_tensors  # noqa: E402
+from networks import random_tensors, without_blocks  # noqa: E402
 from percepnet.training.export import write_weights  # noqa: E402
 from percepnet.training.int8 import quantise_tensors  # noqa: E402
 
@@ -41,9 +41,10 @@ RUNS = (
 
 
 def write_models(folder: Path) -> list[Path]:
-    """A small network in both types, that mutations and threads reach every part of it soon."""
+    """A small network in every type, that mutations and threads reach every part of it soon."""
     tensors = random_tensors(dereverb=True)
-    kinds = {"int8": quantise_tensors(tensors), "float32": tensors}
+    sparse = quantise_tensors(without_blocks(tensors, 0.5))
+    kinds = {"int8": quantise_tensors(tensors), "float32": tensors, "sparse": sparse}
     for kind, contents in kinds.items():
         (folder / f"{kind}.pnw").write_bytes(write_weights(contents, 2, {"id": kind}))
     return [folder / f"{kind}.pnw" for kind in kinds]

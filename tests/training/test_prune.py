@@ -55,6 +55,7 @@ def test_edges_that_fill_no_block_are_pruned_too() -> None:
 
 
 def small_run(**pruning: float) -> Run:
+    torch.set_num_threads(1)  # as train() does: two threads on a shared core wait for each other
     config = Config(model=ModelConfig(16, 32, 16), train=TrainConfig(batch=2, frames=20, burn_in=2, **pruning))  # type: ignore[arg-type]
     return new_run(config)
 
