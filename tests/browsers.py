@@ -23,7 +23,7 @@ PAGE = Path(__file__).parent / "web" / "page"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 DRIVER = shutil.which("chromedriver")
-PATIENCE_S = 120.0  # the machine may be busy
+PATIENCE_S = 300.0  # the machine may be busy
 
 needs_browser = pytest.mark.skipif(
     not (BROWSER and DRIVER) and not os.environ.get("CI"), reason="needs chromium and chromedriver (apt: chromium-driver)"

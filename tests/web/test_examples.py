@@ -25,6 +25,12 @@ def browser() -> Iterator[Any]:
         yield driver
 
 
+@pytest.fixture(autouse=True)
+def _quiet_afterwards(browser: Any) -> Iterator[None]:
+    yield
+    browser.get("about:blank")  # the page would go on processing sound
+
+
 def status(browser: Any) -> str:
     return str(browser.find_element("id", "status").text)
 

@@ -1,6 +1,6 @@
 // What the tests of the package run in the browser.
 export * from "/percepnet/index.js";
-import { PercepNetTrackProcessor, createPercepNet, enhanceStream } from "/percepnet/index.js";
+import { PercepNetTrackProcessor, createPercepNet } from "/percepnet/index.js";
 
 export const fetched = async (name) => new Float32Array(await (await fetch(`/data/${name}`)).arrayBuffer());
 export const send = (name, samples) => fetch(`/result/${name}`, { method: "POST", body: samples });
@@ -96,20 +96,24 @@ export async function take(name, seconds) {
   const context = new AudioContext({ sampleRate: 48000 });
   await context.resume();
   const raw = await microphone();
-  const enhanced = await enhanceStream(raw, { context });
+  const source = new MediaStreamAudioSourceNode(context, { mediaStream: raw }); // one for both: each has a delay of its own
+  const node = await createPercepNet(context);
+  const enhanced = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
+  source.connect(node).connect(enhanced);
   const calls = await Promise.all([called(raw), called(enhanced.stream)]);
   await context.audioWorklet.addModule("/recorder.js");
   const merger = new ChannelMergerNode(context, { numberOfInputs: 4 });
   const recorder = new AudioWorkletNode(context, "recorder", { channelCount: 4, channelCountMode: "explicit", processorOptions: { seconds } });
-  new MediaStreamAudioSourceNode(context, { mediaStream: raw }).connect(merger, 0, 0);
-  enhanced.node.connect(merger, 0, 1);
+  source.connect(merger, 0, 0);
+  node.connect(merger, 0, 1);
   calls.forEach(({ stream }, i) => new MediaStreamAudioSourceNode(context, { mediaStream: stream }).connect(merger, 0, 2 + i));
   merger.connect(recorder).connect(context.destination); // silent, but only what is connected runs
   const samples = await new Promise((resolve) => (recorder.port.onmessage = ({ data }) => resolve(data)));
   await send(name, samples);
   const codecs = await Promise.all(calls.map(({ codec }) => codec()));
-  const facts = { latency: enhanced.latency, sampleRate: context.sampleRate, codecs };
-  await enhanced.destroy();
+  const facts = { latency: node.latency, sampleRate: context.sampleRate, codecs };
+  source.disconnect();
+  await node.destroy();
   raw.getTracks().forEach((track) => track.stop());
   for (const { hold } of calls) hold.slice(0, 2).forEach((end) => end.close());
   await context.close();
