@@ -320,7 +320,7 @@ def test_clean_of_another_rate_is_an_error(files: tuple[pathlib.Path, pathlib.Pa
     [
         (["missing.wav"], 1, "cannot read"),
         (["noisy.wav", "--clean", "missing.wav"], 1, "its clean file"),
-        (["noisy.wav", "-m", "no-such-model"], 2, "no weight file"),
+        (["noisy.wav", "-m", "no-such-model"], 4, "no weight file"),
         (["noisy.wav", "-o", "noisy.wav"], 2, "would be overwritten"),
         (["noisy.wav", "-o", "no/such/folder.html"], 1, "cannot write"),
         (["noisy.wav", "--start", "5"], 1, "has only 1.00 s"),

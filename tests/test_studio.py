@@ -21,6 +21,7 @@ def get(path: str, host: str = "127.0.0.1") -> tuple[int, dict[str, str], bytes]
     """Status, headers and body of an answer, without a socket."""
     scope: dict[str, Any] = {
         "type": "http",
+        "asgi": {"spec_version": "2.4"},  # an answer does not wait for the client to go
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
