@@ -96,6 +96,17 @@ def test_level_of_a_recording_is_not_among_its_features() -> None:
     np.testing.assert_allclose(soft[voiced], loud[voiced], atol=0.02)
 
 
+def test_the_level_is_a_mean_of_three_seconds() -> None:
+    """Noise that is 30 dB weaker from the fourth second on: both the start and the forgetting of the mean are seen."""
+    noise = signals.noise(8.0, seed=6) * np.where(np.arange(8 * 48000) < 4 * 48000, 1.0, 10**-1.5)
+
+    got = _core.analyze(noise, lookahead=0)
+
+    levels_db = np.array([features.log_energy(energy) for energy in got.energy.astype(np.float64)])
+    expected = levels_db - features.running_level(got.energy.astype(np.float64), got.gated)[:, np.newaxis]
+    np.testing.assert_allclose(got.features[:, :34], expected, atol=2e-3)  # dB, as above
+
+
 def test_one_absurd_click_does_not_deafen() -> None:
     noisy, _ = recording(4)
     clicked = noisy.copy()

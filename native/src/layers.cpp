@@ -38,7 +38,7 @@ void Conv1d::run(const float* const* in, float* const* memory, int n, float* con
 }
 
 void Gru::run(const float* const* in, float* const* hidden, int n, float* const* out, Scratch scratch) const noexcept {
-  float *from_input[BATCH], *from_hidden[BATCH];
+  float *from_input[BATCH] = {}, *from_hidden[BATCH] = {};
   for (int i = 0; i < n; ++i) {
     from_input[i] = scratch.sums + 6 * i * size();
     from_hidden[i] = from_input[i] + 3 * size();

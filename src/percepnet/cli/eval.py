@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from percepnet.cli.options import AttenuationLimit
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -72,10 +74,7 @@ def evaluate(
         typer.Option(metavar="COLUMN", help="Means by this column, instead of snr_db, kind and noise_kind. Repeatable."),
     ] = None,
     model: Annotated[str | None, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")] = None,
-    attenuation_limit_db: Annotated[
-        float | None,
-        typer.Option("-a", "--atten-lim", metavar="DB", min=0, help="The most that noise is lowered.", show_default="no limit"),
-    ] = None,
+    attenuation_limit_db: AttenuationLimit = None,
     post_filter: Annotated[bool, typer.Option("--post-filter/--no-post-filter", help="Sharpen the gains.")] = True,
     name: Annotated[str, typer.Option(help="What the report calls the enhanced side.")] = "",
     gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Worst cases to hear in the page.")] = N_GALLERY,
@@ -92,7 +91,7 @@ def evaluate(
     than the other, up to a second, is cut. Ends with 1 if some files could not be scored, 2 if none could.
     """
     if enhanced is not None and (model is not None or attenuation_limit_db is not None or not post_filter):
-        raise _usage("--enhanced brings its own output; --model, --atten-lim and --no-post-filter are for the model")
+        raise _usage("--enhanced brings its own output; --model, --attenuation-limit-db and --no-post-filter are for the model")
     _check_output(output)
     from percepnet import PercepNetError
 
