@@ -21,6 +21,8 @@ from percepnet.training.corpus import (
     training_sources,
 )
 
+TALK = Path(__file__).parents[1] / "web" / "recording" / "clean.flac"
+
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
     return np.round(samples * 32768).astype(np.int16)
@@ -122,3 +124,31 @@ def test_kinds_of_noise() -> None:
 def test_the_name_of_a_source_tells_the_kind_of_noise(source: str, group: str) -> None:
     assert corpora.noise_group(Source("a", "sfx", source, "", "", "")) == group
     assert corpora.noise_group(Source("a", "music", source, "", "", "")) == "music"
+
+
+def test_a_denoiser_lowers_the_noise_in_the_speech_alone(tmp_path: Path) -> None:
+    second = signals.RATE
+    hiss = signals.noise(8.0, level_db=-50)
+    hiss[5 * second : 6 * second] = 0  # between two clips
+    voice = np.pad(soundfile.read(TALK, stop=3 * second)[0], (0, 5 * second))
+    for kind in ("speech", "noise"):
+        (tmp_path / kind).mkdir()
+        soundfile.write(tmp_path / kind / "a.wav", voice + hiss, second)
+    sources = [(tmp_path, source) for source in read_sources(tmp_path)]
+    for denoiser in ("", "default"):
+        build_cache(sources, tmp_path / f"cache-{denoiser}", denoiser)
+    before, after = Corpus(tmp_path / "cache-"), Corpus(tmp_path / "cache-default")
+
+    change_db = {}
+    for old, new in zip(before, after, strict=True):
+        assert new == old
+        first, last = (corpus.samples(old, 0, old.n_samples) for corpus in (before, after))
+        parts = {"voice": slice(0, 3 * second), "hiss": slice(4 * second, 5 * second), "gap": slice(5 * second, 6 * second)}
+        for name, part in parts.items():
+            power = [float(np.mean(samples[part] ** 2)) for samples in (first, last)]
+            change_db[old.kind, name] = 10 * np.log10(power[1] / power[0]) if power[0] else power[1]
+
+    assert -12.1 < change_db["speech", "hiss"] < -9
+    assert change_db["speech", "voice"] == pytest.approx(0, abs=1)
+    assert change_db["speech", "gap"] == 0
+    assert [change_db["noise", name] for name in ("voice", "hiss", "gap")] == [0, 0, 0]

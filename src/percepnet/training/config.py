@@ -26,6 +26,7 @@ class CorpusConfig:
     prefix: str = ""  # only files whose path starts with this, such as "train/"
     set_aside: str = ""  # a list of paths that no training may read
     cache: str = "runs/cache"
+    denoiser: str = ""  # a model that lowers the noise in the speech before the cache keeps it, such as "default"
     rooms: str = "runs/rooms.npz"
     n_rooms: int = 800
 

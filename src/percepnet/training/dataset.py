@@ -101,7 +101,7 @@ def prepare_mixer(config: Config) -> Mixer:
     if not (cache / INDEX_FILE).exists():
         roots = [Path(root) for root in (config.corpus.root, config.corpus.second_root) if root]
         lists = ((root, training_sources(read_sources(root), set_aside, config.corpus.prefix)) for root in roots)
-        build_cache([(root, source) for root, sources in lists for source in sources], cache)
+        build_cache([(root, source) for root, sources in lists for source in sources], cache, config.corpus.denoiser)
     if config.mixing.room > 0 and not rooms.exists():
         build_bank(rooms, config.corpus.n_rooms, config.mixing.seed)
     return Mixer(Corpus(cache, set_aside), load_bank(rooms) if config.mixing.room > 0 else [], config.mixing)
