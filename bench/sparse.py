@@ -1,4 +1,4 @@
-"""What block sparsity costs per byte: random int8 networks that store about as much, dense and with 50 % and 25 % of the blocks.
+"""What block sparsity costs per byte: random int8 networks that store as much, dense and with 50 % and 25 % of their blocks.
 
     python bench/sparse.py [--rounds 5] [--hot 100] [--paced 50] [--core N]
 
