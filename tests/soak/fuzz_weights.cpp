@@ -17,6 +17,12 @@ void write_little_endian(unsigned char* to, std::uint64_t value, int n_bytes) {
   for (int i = 0; i < n_bytes; ++i) to[i] = static_cast<unsigned char>(value >> (8 * i));
 }
 
+std::uint64_t read_little_endian(const unsigned char* from, int n_bytes) {
+  std::uint64_t value = 0;
+  for (int i = n_bytes; i-- > 0;) value = value << 8 | from[i];
+  return value;
+}
+
 // docs/weight-file.md: the size at 16, the CRC-32 of all that follows at 12.
 void sign(unsigned char* bytes, std::size_t size) {
   if (size < 24) return;
@@ -94,6 +100,25 @@ void read(const unsigned char* bytes, std::size_t size) {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerMutate(unsigned char* data, std::size_t size, std::size_t most);
+
+// Every other time in one tensor alone: in its entry of the table, its values, its scales or its index, whose lengths stay.
+extern "C" std::size_t LLVMFuzzerCustomMutator(unsigned char* data, std::size_t size, std::size_t most, unsigned seed) {
+  constexpr std::size_t HEADER = 256, ENTRY = 96;
+  const std::size_t n_tensors = size >= HEADER ? read_little_endian(data + 36, 4) : 0;
+  if (seed % 2 != 0 || n_tensors == 0 || n_tensors > (size - HEADER) / ENTRY) return LLVMFuzzerMutate(data, size, most);
+  const std::size_t at = HEADER + ENTRY * (seed / 8 % n_tensors);
+  const unsigned char* entry = data + at;
+  const std::uint64_t places[4][2] = {{at, ENTRY},
+                                      {read_little_endian(entry + 56, 8), read_little_endian(entry + 64, 8)},
+                                      {read_little_endian(entry + 72, 8), 4 * read_little_endian(entry + 48, 4)},
+                                      {read_little_endian(entry + 80, 8), read_little_endian(entry + 88, 8)}};
+  const auto [start, length] = places[seed / 2 % 4];
+  if (length == 0 || start > size || length > size - start) return LLVMFuzzerMutate(data, size, most);
+  LLVMFuzzerMutate(data + start, length, length);
+  return size;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::unique_ptr<unsigned char[]> exact(new unsigned char[size + 1]);  // nothing behind it
