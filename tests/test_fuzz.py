@@ -10,7 +10,7 @@ import pytest
 import fuzzing
 from percepnet import _core
 
-FEW = {"weights": 1500, "interface": 150}  # inputs: half a minute on a busy core
+FEW = {"weights": 3000, "interface": 300}  # inputs: ten seconds, and as much again for the build
 
 pytestmark = pytest.mark.slow
 
