@@ -10,7 +10,7 @@ import pytest
 import fuzzing
 from percepnet import _core
 
-FEW = {"weights": 3000, "interface": 300}  # inputs: ten seconds, and as much again for the build
+FEW = {"weights": 3000, "interface": 300}  # inputs: with the build 30 s of a core
 
 pytestmark = pytest.mark.slow
 

@@ -115,8 +115,9 @@ struct Stream {
   void got(const Samples& samples, std::size_t stride, std::size_t n) {
     for (std::size_t c = 0; c < channels(); ++c) {
       const auto first = samples.begin() + static_cast<std::ptrdiff_t>(c * stride);
-      must(std::all_of(first, first + static_cast<std::ptrdiff_t>(n), [](float x) { return std::isfinite(x); }), "output is finite");
-      out[c].insert(out[c].end(), first, first + static_cast<std::ptrdiff_t>(n));
+      const auto end = first + static_cast<std::ptrdiff_t>(n);
+      must(std::all_of(first, end, [](float x) { return std::isfinite(x); }), "output is finite");
+      out[c].insert(out[c].end(), first, end);
     }
   }
 };
@@ -320,7 +321,8 @@ class Machine {
   void process_block(Stream& s) {
     const std::size_t most = std::min<std::size_t>(left(), 3000);
     const auto right = static_cast<std::size_t>(s.setup.block_size);
-    const std::size_t n = right > 0 && program_.ConsumeIntegralInRange<int>(0, 15) ? right : program_.ConsumeIntegralInRange<std::size_t>(0, most);
+    const bool any = right == 0 || program_.ConsumeIntegralInRange<int>(0, 15) == 0;
+    const std::size_t n = any ? program_.ConsumeIntegralInRange<std::size_t>(0, most) : right;
     const std::size_t stride = n + program_.ConsumeIntegralInRange<std::size_t>(0, 2);
     Samples in = signal((s.channels() - 1) * stride + n, program_), other(in.size());
     const Samples before = in;

@@ -65,6 +65,8 @@ def main() -> int:
     arguments = parser.parse_args()
     head = f"{machine.line()}; {arguments.jobs} runs at a time, niceness {os.nice(0)}, load {os.getloadavg()[0]:.1f} before\n"
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(arguments.jobs) as pool:
+        if reason := fuzzing.missing(Path(name)):
+            raise SystemExit(f"the fuzzers cannot be built: {reason}; install clang and its compiler-rt")
         models = fuzzing.write_models(Path(name))
         builds = [pool.submit(fuzzing.build, Path(name)), *(pool.submit(build, kind, Path(name)) for kind in BUILDS)]
         for built in builds:
