@@ -56,8 +56,8 @@ docs: setup
 bench: build
 	$(PYTHON) -m percepnet bench
 
-# Sanitizers, damaged weight files, random calls, threads, a day of audio, minutes in a browser: about an hour, on a machine
-# with nothing else to do. The log of the first is committed.
+# Fuzzers (they need clang) and threads with sanitizers, a day of audio, minutes in a browser: about an hour, on a machine with
+# nothing else to do. The log of the first is committed.
 soak: build web
 	$(PYTHON) tests/soak/soak.py
 	$(PYTHON) -m pytest -m soak

@@ -143,3 +143,33 @@ def test_the_core_refuses_one_enhancer_twice_and_small_buffers() -> None:
 
     assert _core.Batch([handle], [samples], [out]).run() == [0]
     assert handle.flush(out) == 480
+
+
+@pytest.mark.parametrize("first", ["chunks", "blocks"])
+def test_the_core_refuses_chunks_and_blocks_in_one_stream(first: str) -> None:
+    handle = _core.EnhancerHandle(MODELS[0].handle, 48000, 1, False, 0)
+    samples, out = np.zeros((1, 480), np.float32), np.empty((1, 4000), np.float32)
+    chunks = (
+        lambda: handle.process(samples, out),
+        lambda: _core.Batch([handle], [samples], [out]).run(),
+        lambda: handle.flush(out),
+    )
+    blocks = (lambda: handle.process_block(samples, samples),)
+    right, wrong = (chunks[:1], blocks) if first == "chunks" else (blocks, chunks)
+
+    right[0]()
+
+    for call in wrong:
+        with pytest.raises(percepnet.PercepNetError, match="null pointer or a value"):
+            call()
+    handle.reset()
+    wrong[0]()
+
+
+@pytest.mark.parametrize("first_frame", [-(2**63), 2**63 - 1])
+def test_imposed_frames_may_be_as_far_away_as_numbers_reach(first_frame: int) -> None:
+    gains, samples, enhancer = np.zeros((3, 1, _core.BANDS)), recording(1, 1), percepnet.Enhancer(channels=1, model=MODELS[0])
+
+    imposed = frames_of(enhancer, [samples], gains=gains, first_frame=first_frame)
+
+    assert np.array_equal(imposed[0], frames_of(enhancer, [samples])[0])

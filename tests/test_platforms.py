@@ -5,6 +5,7 @@ Each test builds tests/native/identity.cpp with the whole core: minutes at the f
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,15 @@ def test_arm(qemu: str, arm: Path, model: Path, expected: str) -> None:
 
 def test_arm_without_dot_product(qemu: str, arm: Path, model: Path, expected: str) -> None:
     assert output(qemu, "-cpu", "cortex-a53", arm, model) == ["neon", expected]
+
+
+@pytest.mark.parametrize(("processor", "isa"), [("Haswell", "avx2"), ("Nehalem", "sse"), ("qemu64", "portable")])
+def test_x86_gets_the_best_kernel_that_it_has(processor: str, isa: str, here: Path, model: Path, expected: str) -> None:
+    emulator = shutil.which("qemu-x86_64")
+    if not emulator or platform.machine() != "x86_64":
+        pytest.skip("no qemu-x86_64: install qemu-user")
+
+    assert output(emulator, "-cpu", processor, here, model) == [isa, expected]
 
 
 @pytest.mark.parametrize(("isa", "flags"), [("simd128", ("-msimd128",)), ("portable", ())], ids=["simd128", "portable"])

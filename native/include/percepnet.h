@@ -144,7 +144,7 @@ PERCEPNET_API size_t percepnet_max_flush(const percepnet_enhancer *enhancer);
 PERCEPNET_API int percepnet_flush(percepnet_enhancer *enhancer, float *out, size_t out_stride, size_t out_capacity,
                                   size_t *n_out, percepnet_hooks *hooks);
 /* Constant delay, for audio callbacks: n samples in, n out, delayed by block_latency (zeros first). in == out is allowed.
- * Do not mix with percepnet_process without a reset in between. */
+ * After percepnet_process, and that and percepnet_flush after this, it is refused without a reset in between. */
 PERCEPNET_API int percepnet_process_block(percepnet_enhancer *enhancer, const float *in, size_t in_stride, size_t n,
                                           float *out, size_t out_stride, percepnet_hooks *hooks);
 /* Back to the state after create, bit for bit; settings stay. */

@@ -121,12 +121,17 @@ void Affine::multiply_blocks(int first, int n, const float* in, std::int8_t* cod
 
 // Each strip sees the codes of its tiles, gathered behind all codes, as if there were no others.
 void Affine::multiply_sparse(int first, int n, std::int8_t* codes, float* out) const noexcept {
+  constexpr int TOGETHER = kernels::COLUMN_STEP / Tile::COLUMNS;  // tiles
   std::int8_t* const gathered = codes + padded_columns_;
   for (int strip = first; strip < first + n; ++strip, out += Tile::ROWS) {
     const std::int32_t start = strip > 0 ? ends_[to_size(strip - 1)] : 0, n_tiles = ends_[to_size(strip)] - start;
     const std::uint16_t* sources = sources_.data() + start;
-    for (std::int32_t t = 0; t < n_tiles; ++t) {
-      std::memcpy(gathered + t * Tile::COLUMNS, codes + sources[t] * Tile::COLUMNS, Tile::COLUMNS);
+    for (std::int32_t t = 0; t < n_tiles; t += TOGETHER) {
+      std::int8_t together[TOGETHER * Tile::COLUMNS];
+      for (int i = 0; i < TOGETHER; ++i) {
+        std::memcpy(together + i * Tile::COLUMNS, codes + std::size_t{sources[t + i]} * Tile::COLUMNS, Tile::COLUMNS);
+      }
+      std::memcpy(gathered + t * Tile::COLUMNS, together, sizeof together);
     }
     kernel_->multiply_int8(strips_.data() + strip, tiles_.data() + start, 1, n_tiles * Tile::COLUMNS, gathered, out);
   }

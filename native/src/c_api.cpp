@@ -12,6 +12,7 @@ percepnet_hooks none() noexcept { return {nullptr, nullptr, 0, 0, nullptr, 0, 0}
 
 int check(const percepnet_chunk& chunk) noexcept {
   if (!chunk.enhancer || chunk.enhancer->listed || (!chunk.in && chunk.n) || !chunk.out) return PERCEPNET_ERROR_ARGUMENT;
+  if (chunk.enhancer->enhancer.in_blocks()) return PERCEPNET_ERROR_ARGUMENT;
   return chunk.out_capacity < chunk.enhancer->enhancer.max_output(chunk.n) ? PERCEPNET_ERROR_CAPACITY : PERCEPNET_OK;
 }
 
@@ -99,6 +100,7 @@ int percepnet_process(percepnet_enhancer* enhancer, const float* in, size_t in_s
                       size_t out_stride, size_t out_capacity, size_t* n_out, percepnet_hooks* hooks) {
   if (!enhancer || (!in && n) || !out || !n_out) return PERCEPNET_ERROR_ARGUMENT;
   *n_out = 0;
+  if (enhancer->enhancer.in_blocks()) return PERCEPNET_ERROR_ARGUMENT;
   if (out_capacity < enhancer->enhancer.max_output(n)) return PERCEPNET_ERROR_CAPACITY;
   percepnet_hooks unused = none();
   if (hooks) hooks->n_frames = 0;
@@ -130,6 +132,7 @@ int percepnet_flush(percepnet_enhancer* enhancer, float* out, size_t out_stride,
                     percepnet_hooks* hooks) {
   if (!enhancer || !out || !n_out) return PERCEPNET_ERROR_ARGUMENT;
   *n_out = 0;
+  if (enhancer->enhancer.in_blocks()) return PERCEPNET_ERROR_ARGUMENT;
   if (out_capacity < enhancer->enhancer.owed()) return PERCEPNET_ERROR_CAPACITY;
   percepnet_hooks unused = none();
   if (hooks) hooks->n_frames = 0;
@@ -139,7 +142,7 @@ int percepnet_flush(percepnet_enhancer* enhancer, float* out, size_t out_stride,
 
 int percepnet_process_block(percepnet_enhancer* enhancer, const float* in, size_t in_stride, size_t n, float* out,
                             size_t out_stride, percepnet_hooks* hooks) {
-  if (!enhancer || ((!in || !out) && n)) return PERCEPNET_ERROR_ARGUMENT;
+  if (!enhancer || ((!in || !out) && n) || enhancer->enhancer.in_chunks()) return PERCEPNET_ERROR_ARGUMENT;
   const int block_size = enhancer->enhancer.block_size();
   if (block_size > 0 && n != static_cast<size_t>(block_size)) return PERCEPNET_ERROR_ARGUMENT;
   percepnet_hooks unused = none();

@@ -192,10 +192,11 @@ void Enhancer::render_hop(int hop, percepnet_hooks& hooks) noexcept {
 
 // Replaces the network's values by the caller's, for frames that the caller has values for.
 void Enhancer::impose(int hop, percepnet_hooks& hooks) noexcept {
-  const std::int64_t row = streams_[0]->run[hop].frame->index - hooks.first_frame;
-  if (row < 0 || row >= static_cast<std::int64_t>(hooks.n_imposed)) return;
+  const auto index = static_cast<std::uint64_t>(streams_[0]->run[hop].frame->index);
+  const std::uint64_t row = index - static_cast<std::uint64_t>(hooks.first_frame);  // huge before the first
+  if (row >= hooks.n_imposed) return;
   for (std::size_t c = 0; c < streams_.size(); ++c) {
-    const std::size_t start = (to_size(row) * streams_.size() + c) * BANDS;
+    const std::size_t start = (static_cast<std::size_t>(row) * streams_.size() + c) * BANDS;
     Estimate& estimate = streams_[c]->run[hop].estimate;
     for (int b = 0; b < BANDS; ++b) {
       if (hooks.gains) estimate.gains[b] = clip(hooks.gains[start + to_size(b)], 1.0f);

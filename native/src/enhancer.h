@@ -33,6 +33,9 @@ class Enhancer {
   std::size_t max_flush() const noexcept;
   std::size_t owed() const noexcept;  // samples that flush would return
   std::size_t size() const noexcept;
+  // Which of the two ways in the present stream has used: they do not mix.
+  bool in_chunks() const noexcept { return taken_ > 0; }
+  bool in_blocks() const noexcept { return fed_ > taken_; }
 
   std::size_t process(const float* in, std::size_t in_stride, std::size_t n, float* out, std::size_t out_stride,
                       percepnet_hooks& hooks) noexcept;

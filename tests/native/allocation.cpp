@@ -1,7 +1,7 @@
 // Counts what percepnet.h promises not to do while a stream runs: allocations and locks. Linux with glibc: the program's own
 // malloc and pthread_mutex_lock come before the library's.
 //     allocation WEIGHTS
-// prints: allocations while creating, allocations and locks while running.
+// prints: allocations while creating, allocations and locks while running; bytes that a stream took, and what it says of itself.
 #include <dlfcn.h>
 #include <pthread.h>
 
@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "../../native/include/percepnet.h"
+#include "../../native/include/percepnet_stages.h"
 
 extern "C" {
 void* __libc_malloc(size_t size);
@@ -21,14 +21,15 @@ void __libc_free(void* pointer);
 
 namespace {
 long allocations = 0, locks = 0;
+std::size_t bytes = 0;
 }
 
 extern "C" {
-void* malloc(size_t size) { return ++allocations, __libc_malloc(size); }
-void* calloc(size_t n, size_t size) { return ++allocations, __libc_calloc(n, size); }
-void* realloc(void* pointer, size_t size) { return ++allocations, __libc_realloc(pointer, size); }
-void* aligned_alloc(size_t alignment, size_t size) { return ++allocations, __libc_memalign(alignment, size); }
-void* memalign(size_t alignment, size_t size) { return ++allocations, __libc_memalign(alignment, size); }
+void* malloc(size_t size) { return ++allocations, bytes += size, __libc_malloc(size); }
+void* calloc(size_t n, size_t size) { return ++allocations, bytes += n * size, __libc_calloc(n, size); }
+void* realloc(void* pointer, size_t size) { return ++allocations, bytes += size, __libc_realloc(pointer, size); }
+void* aligned_alloc(size_t alignment, size_t size) { return ++allocations, bytes += size, __libc_memalign(alignment, size); }
+void* memalign(size_t alignment, size_t size) { return aligned_alloc(alignment, size); }
 int posix_memalign(void** pointer, size_t alignment, size_t size) {
   *pointer = aligned_alloc(alignment, size);
   return *pointer ? 0 : 12;
@@ -50,7 +51,8 @@ namespace {
 // Everything that percepnet.h offers between create and destroy.
 bool use(percepnet_enhancer* enhancer, const float* in, float* out, std::size_t n, std::size_t capacity,
          percepnet_frame* frames) {
-  percepnet_hooks hooks = {nullptr, nullptr, 0, 0, frames, 4, 0};
+  const float imposed[2 * PERCEPNET_BANDS] = {0.5f};
+  percepnet_hooks hooks = {imposed, imposed, 3, 1, frames, 4, 0};
   std::size_t n_out = 0;
   int status = 0;
   for (std::size_t chunk : {std::size_t{1}, std::size_t{479}, n / 2}) {
@@ -59,6 +61,8 @@ bool use(percepnet_enhancer* enhancer, const float* in, float* out, std::size_t 
   percepnet_chunk many = {enhancer, in, n, n / 4, out, capacity, capacity, 0};
   status |= percepnet_process_many(&many, 1);
   status |= percepnet_set_attenuation_limit_db(enhancer, 12.0f);
+  status |= percepnet_set_dereverb(enhancer, 0.5f);
+  status |= percepnet_set_residual(enhancer, 1);
   status |= percepnet_set_bypass(enhancer, 1);
   status |= percepnet_set_post_filter(enhancer, 0);
   status |= percepnet_process(enhancer, in, n, n, out, capacity, capacity, &n_out, nullptr);
@@ -80,13 +84,13 @@ std::vector<unsigned char> read(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<unsigned char> bytes = argc > 1 ? read(argv[1]) : std::vector<unsigned char>{};
+  const std::vector<unsigned char> file = argc > 1 ? read(argv[1]) : std::vector<unsigned char>{};
   std::vector<float> in(2 * 48000), out(2 * 100000);
   for (std::size_t i = 0; i < in.size(); ++i) in[i] = 0.1f * std::sin(0.02f * static_cast<float>(i % 9000)) + (i % 7 == 0 ? 0.1f : 0.0f);
   std::vector<percepnet_frame> frames(4);
   long creating = 0, running = 0, locking = 0;
   percepnet_model* model = nullptr;
-  bool good = percepnet_model_create(bytes.data(), bytes.size(), &model) == 0;
+  bool good = percepnet_model_create(file.data(), file.size(), &model) == 0;
   for (int sample_rate : {48000, 16000, 44100}) {
     percepnet_enhancer* enhancer = nullptr;
     const long before = allocations;
@@ -98,7 +102,12 @@ int main(int argc, char** argv) {
     locking += locks - locks_before;
     percepnet_enhancer_destroy(enhancer);
   }
+  percepnet_enhancer* stream = nullptr;
+  const std::size_t bytes_before = bytes;
+  good = good && percepnet_enhancer_create(model, 48000, 1, PERCEPNET_LINKED, 0, &stream) == 0;
+  const std::size_t taken = bytes - bytes_before, told = good ? percepnet_enhancer_size(stream) : 0;
+  percepnet_enhancer_destroy(stream);
   percepnet_model_destroy(model);
-  std::printf("%ld %ld %ld\n", creating, running, locking);
+  std::printf("%ld %ld %ld %zu %zu\n", creating, running, locking, taken, told);
   return good ? 0 : 1;
 }

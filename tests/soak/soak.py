@@ -1,9 +1,10 @@
-"""Sanitizers, damaged weight files, random calls, threads and a day of audio: `make soak`.
+"""Fuzzers with the address and undefined-behaviour sanitizers, threads with theirs, a day of audio: `make soak`.
 
     python tests/soak/soak.py [--seconds 600] [--hours 24] [--jobs N] [--log docs/soak.log]
 
-Builds soak.cpp with the whole core three times and runs it: four times --seconds, and the hours at full speed. Ends with 1 if
-anything was found; the log tells what was run, on what and how it ended.
+Builds the fuzzers (tests/fuzzing.py, needs clang) and soak.cpp, both with the whole core, and runs them: each fuzzer and the
+threads for --seconds, and the hours at full speed. Ends with 1 if anything was found; the log tells what was run, on what and
+how it ended.
 """
 
 import argparse
@@ -20,34 +21,17 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
 
 import machine  # noqa: E402
 
-from networks import random_tensors, without_blocks  # noqa: E402
-from percepnet.training.export import write_weights  # noqa: E402
-from percepnet.training.int8 import quantise_tensors  # noqa: E402
+import fuzzing  # noqa: E402
 
 FLAGS = ("-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-pthread", "-g")
-BUILDS = {
-    "address,undefined": ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"),
-    "thread": ("-O1", "-fsanitize=thread"),
-    "plain": ("-O3",),
-}
+BUILDS = {"thread": ("-O1", "-fsanitize=thread"), "plain": ("-O3",)}
+FUZZED = "address,undefined"
 # (build, mode, how long: seconds or hours)
 RUNS = (
-    ("address,undefined", "weights", "seconds"),
-    ("address,undefined", "interface", "seconds"),
+    *((FUZZED, f"fuzz {target}", "seconds") for target in fuzzing.TARGETS),
     ("thread", "threads", "seconds"),
-    ("plain", "interface", "seconds"),
     ("plain", "hours", "hours"),
 )
-
-
-def write_models(folder: Path) -> list[Path]:
-    """A small network in every type, that mutations and threads reach every part of it soon."""
-    tensors = random_tensors(dereverb=True)
-    sparse = quantise_tensors(without_blocks(tensors, 0.5))
-    kinds = {"int8": quantise_tensors(tensors), "float32": tensors, "sparse": sparse}
-    for kind, contents in kinds.items():
-        (folder / f"{kind}.pnw").write_bytes(write_weights(contents, 2, {"id": kind}))
-    return [folder / f"{kind}.pnw" for kind in kinds]
 
 
 def build(kind: str, folder: Path) -> None:
@@ -58,11 +42,17 @@ def build(kind: str, folder: Path) -> None:
 
 def run(kind: str, mode: str, amount: str, models: list[Path]) -> tuple[bool, str]:
     """Whether it found nothing, and its lines of the log."""
-    command = [models[0].parent / kind, mode, amount.split(maxsplit=1)[0], *models]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    folder, number = models[0].parent, amount.split(maxsplit=1)[0]
+    if kind == FUZZED:
+        done = fuzzing.fuzz(folder, mode.split()[1], f"-max_total_time={number}")
+        said = fuzzing.summary(done.stdout) if done.returncode == 0 else done.stdout
+    else:
+        command = [folder / kind, mode, number, *models]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        said = done.stdout
     how = "clean" if done.returncode == 0 else f"FAILED with {done.returncode}"
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
-    return done.returncode == 0, f"{now} UTC, {kind} build, {mode}, {amount}: {how}\n{done.stdout.strip()}\n"
+    return done.returncode == 0, f"{now} UTC, {kind} build, {mode}, {amount}: {how}\n{said.strip()}\n"
 
 
 def main() -> int:
@@ -73,10 +63,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="builds and runs at a time")
     parser.add_argument("--log", type=Path, default=ROOT / "docs" / "soak.log")
     arguments = parser.parse_args()
-    head = f"{machine.line()}, {arguments.jobs} runs at a time\n"
+    head = f"{machine.line()}; {arguments.jobs} runs at a time, niceness {os.nice(0)}, load {os.getloadavg()[0]:.1f} before\n"
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(arguments.jobs) as pool:
-        models = write_models(Path(name))
-        for built in [pool.submit(build, kind, Path(name)) for kind in BUILDS]:
+        if reason := fuzzing.missing(Path(name)):
+            raise SystemExit(f"the fuzzers cannot be built: {reason}; install clang and its compiler-rt")
+        models = fuzzing.write_models(Path(name))
+        builds = [pool.submit(fuzzing.build, Path(name)), *(pool.submit(build, kind, Path(name)) for kind in BUILDS)]
+        for built in builds:
             built.result()
         runs = [pool.submit(run, kind, mode, f"{getattr(arguments, unit):g} {unit}", models) for kind, mode, unit in RUNS]
         results = [future.result() for future in runs]
