@@ -18,6 +18,7 @@ from percepnet.weights import SHIPPED, SUFFIX, Model, load_model, shipped_models
 EXTRAS: Final = {
     "media": "av",
     "ray": "ray",
+    "live": "sounddevice",
     "studio": "starlette",
     "eval": "pesq",
     "train": "torch",
