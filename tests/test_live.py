@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_meter_moves_until_the_loudspeaker_is_unplugged(server: dict[str, str]) 
         while "us per hop" not in screen:
             screen += os.read(master, 4096).decode()
         subprocess.run(["pactl", "unload-module", server["EAR"]], env=server, check=True)
-        with pytest.raises(OSError, match="Input/output error"):  # the end of the terminal
+        with suppress(OSError):  # the end of the terminal
             while piece := os.read(master, 4096):
                 screen += piece.decode()
         assert process.stderr

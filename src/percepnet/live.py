@@ -27,7 +27,6 @@ SAMPLE_RATE: Final = 48000  # Hz, where both devices have it
 HOPS_PER_SECOND: Final = 100
 SILENCE_S: Final = 5.0  # without a block: a device that is there sends one every 10 ms
 LATENCY_S: Final = 0.04  # of each device: less leaves gaps where a sound server lies between
-GROWTH_S: Final = 0.1  # of the delay by gaps: more is not let pass
 ATTEMPTS: Final = 5
 WAIT_S: Final = 0.01
 LONGEST_US: Final = 20000  # of the histogram; a hop that took longer counts as this long
@@ -111,25 +110,20 @@ class Live:
             self._start()
         except portaudio.PortAudioError as error:
             raise DeviceError(f"cannot run from {self.names[0]!r} to {self.names[1]!r}: {_reason(error)}") from error
-        self._delay_s = sum(self._stream.latency) + self._enhancer.block_latency / self.sample_rate
 
     def check(self) -> None:
-        """Raises DeviceError if a device is gone; starts anew where gaps have made the delay grow."""
+        """Raises DeviceError if a device is gone."""
         if self._ended.is_set() or time.monotonic() - self._last_block_s > SILENCE_S:
             raise DeviceError(f"a sound device is gone: {self.names[0]!r} or {self.names[1]!r}")
-        if self._latency_s > self._delay_s + GROWTH_S:
-            self._stream.abort()
-            self._start()
-            self._underruns += 1
 
     def _start(self) -> None:
         """Until a block has come; again where ALSA on a sound server asks for a delay that the server does not know yet."""
         for _ in range(ATTEMPTS):
-            n_hops, end = self._hops, time.monotonic() + SILENCE_S
+            end = time.monotonic() + SILENCE_S
             self._ended.clear()
             self._stream.start()
             while time.monotonic() < end and not self._ended.wait(WAIT_S):
-                if self._hops > n_hops:
+                if self._hops:
                     return
             self._stream.abort(ignore_errors=True)
         self.close()
