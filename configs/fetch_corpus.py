@@ -63,7 +63,7 @@ LIMITS = {
     "music": Limits(15, 100, 600),
     "noise": Limits(1, 120, 1500),
     "sfx": Limits(0.1, 20, 600),
-    "speech": Limits(0.3, 30, 1800),
+    "speech": Limits(0.3, 30, 5400),
 }
 
 
