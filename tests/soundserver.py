@@ -33,7 +33,10 @@ RAW = ["--raw", "--format=float32le", f"--rate={RATE}", "--channels=1"]
 
 
 def is_here(kind: str = "pulseaudio") -> bool:
-    return all(shutil.which(program) for program in (*CLIENTS, *(command[0] for command in SERVERS[kind])))
+    """Or must be: nothing is skipped in CI."""
+    return bool(os.environ.get("CI")) or all(
+        shutil.which(program) for program in (*CLIENTS, *(command[0] for command in SERVERS[kind]))
+    )
 
 
 @contextmanager

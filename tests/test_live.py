@@ -29,7 +29,7 @@ def has_portaudio() -> bool:
     try:
         percepnet.live.devices()
     except percepnet.PercepNetError:
-        return False
+        return bool(os.environ.get("CI"))  # where nothing is skipped
     return True
 
 
