@@ -106,12 +106,12 @@ def _panel(reading: "Reading", title: str) -> Any:
         ("input", max(reading.input_db, FLOOR_DB) - FLOOR_DB, -FLOOR_DB, f"{reading.input_db:.1f} dB"),
         ("output", max(reading.output_db, FLOOR_DB) - FLOOR_DB, -FLOOR_DB, f"{reading.output_db:.1f} dB"),
         ("speech", speech or 0.0, 1.0, "not estimated" if speech is None else f"{100 * speech:.0f} %"),
-        ("reduction", min(max(-reading.gain_db, 0), -FLOOR_DB), -FLOOR_DB, f"{-reading.gain_db:.1f} dB"),
+        ("reduction", min(max(-reading.gain_db, 0), -FLOOR_DB), -FLOOR_DB, f"{0.0 - reading.gain_db:.1f} dB"),
         ("time", median, 10000, f"{median} us per hop, 99 % below {late + 1}, at most {most}"),
     ]
     table = Table(title=title, title_justify="left", box=None, show_header=False)
     for name, value, total, text in rows:
-        table.add_row(name, ProgressBar(total=total, completed=value, width=30), text)
+        table.add_row(name, ProgressBar(total=total, completed=value, width=20), text)
     table.add_row("lost", "", f"{reading.overruns} overruns, {reading.underruns} underruns")
     table.add_row("delay", "", f"{1000 * reading.latency_seconds:.0f} ms")
     return table
