@@ -139,11 +139,15 @@ def enhanced_as_in(raw: Samples, heard: Samples) -> tuple[Samples, int]:
 
 
 def exact_runs(part: Samples, whole: Samples) -> list[tuple[int, int, int]]:
-    """Where stretches of `part` are in `whole`, bit for bit: (start in part, start in whole, length), in order."""
+    """Where stretches of `part` are in `whole`, bit for bit: (start in part, start in whole, length), in order.
+
+    What is lost between two stretches is less than 2 s long.
+    """
     runs, at, end, probe = [], 0, 0, 64
     while at + probe <= part.size:
         first = part[at : at + probe]
-        for start in end + np.flatnonzero(whole[end : whole.size - probe] == first[0]):
+        window = 2 * RATE if runs else whole.size
+        for start in end + np.flatnonzero(whole[end : whole.size - probe][:window] == first[0]):
             if np.array_equal(whole[start : start + probe], first):
                 n = min(part.size - at, whole.size - int(start))
                 differs = part[at : at + n] != whole[start : start + n]
