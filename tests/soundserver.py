@@ -125,17 +125,21 @@ def reported_s(source: str, environment: dict[str, str]) -> list[float]:
 
 
 def enhanced_as_in(raw: Samples, heard: Samples) -> tuple[Samples, int]:
-    """enhance() of `raw`, and how many samples before its first sound our hops begin: as they did for what was heard.
+    """enhance() of `raw` from its first sound on, and where that is.
 
-    The enhancer counts its hops from its own start, which no recording knows.
+    Hops begin where they did for what was heard: the enhancer counts them from its own start, which no recording knows.
     """
     start = int(np.argmax(raw != 0))
     sound, early = raw[start:], heard[: start + 5 * RATE]
-    for shift in sorted(range(HOP), key=lambda n: (n % 32, n)):  # servers like round numbers
-        enhanced = percepnet.enhance(np.pad(sound[:RATE], (RATE + shift, 0)), RATE)[RATE + shift :]
-        if exact_runs(enhanced[RATE // 2 :][: RATE // 5], early):
-            return percepnet.enhance(np.pad(sound, (RATE + shift, 0)), RATE)[RATE + shift :], start
-    return sound, start
+
+    def enhanced(samples: Samples, shift: int) -> Samples:
+        return percepnet.enhance(np.pad(samples, (RATE + shift, 0)), RATE)[RATE + shift :]
+
+    def fits(shift: int) -> bool:
+        return bool(exact_runs(enhanced(sound[:RATE], shift)[RATE // 2 :][: RATE // 5], early))
+
+    candidates = sorted(range(HOP), key=lambda shift: (shift % 32, shift))  # servers like round numbers
+    return enhanced(sound, next(filter(fits, candidates), 0)), start
 
 
 def exact_runs(part: Samples, whole: Samples) -> list[tuple[int, int, int]]:
