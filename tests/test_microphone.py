@@ -53,7 +53,9 @@ def test_what_is_said_in_the_room_arrives_enhanced_bit_for_bit(server: dict[str,
         removed = mic(server, "uninstall")
 
     expected, start = soundserver.enhanced_as_in(before, after)
-    at, found, length = max(soundserver.exact_runs(expected, after), key=lambda run: run[2], default=(0, 0, 0))
+    at, found, length = max(
+        soundserver.exact_runs(expected[: 3 * soundserver.RATE], after), key=lambda run: run[2], default=(0, 0, 0)
+    )
     delay_s = (found - at - start) / soundserver.RATE + enhanced.start_s - raw.start_s
     assert length > soundserver.RATE  # all of it, but on a busy machine; make soak wants all
     assert (status["installed"], status["microphone"]) == (True, "room.monitor")
