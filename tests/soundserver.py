@@ -162,3 +162,12 @@ def exact_runs(part: Samples, whole: Samples) -> list[tuple[int, int, int]]:
         else:
             at += probe
     return runs
+
+
+def likeness(part: Samples, whole: Samples) -> float:
+    """The correlation coefficient of `part` with the place in `whole` that is most like it."""
+    n = 1 << (part.size + whole.size).bit_length()
+    product = np.fft.irfft(np.fft.rfft(whole, n) * np.conj(np.fft.rfft(part, n)))[: whole.size]
+    at = int(np.argmax(product))
+    there = whole[at : at + part.size].astype(np.float64)
+    return float(product[at] / np.sqrt(np.sum(there**2) * np.sum(part[: there.size].astype(np.float64) ** 2)))

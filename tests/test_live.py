@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,31 @@ def test_what_is_said_at_one_end_arrives_enhanced_at_the_other(server: dict[str,
     assert sum(length for _, _, length in runs) > soundserver.RATE  # all of it, but on a busy machine
     assert delay_s == pytest.approx(summary["latency_seconds"], abs=0.05)  # it moves by what the blocks wait for each other
     assert summary["hops"] > 300
+
+
+@needs_sound
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not shutil.which("arecord") and not os.environ.get("CI"), reason="needs arecord and aplay (Debian: alsa-utils)"
+)
+def test_arecord_recipe_carries_sound(server: dict[str, str]) -> None:
+    page = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
+    [recipe] = re.findall(r"`(arecord [^`]*)`", page)
+    command = recipe.replace("\n", " ").replace("arecord", "arecord -D mouth").replace("aplay", "aplay -D ear")
+    command = command.replace("percepnet", f"{sys.executable} -m percepnet")
+    samples, _ = soundfile.read(ROOT / "examples" / "noisy_speech.flac", dtype="float32")
+    heard = soundserver.Recording("ear.monitor", server)
+    with subprocess.Popen(["bash", "-c", command], env=server, start_new_session=True) as process:
+        time.sleep(3)
+        soundserver.play(samples[: 3 * soundserver.RATE], server)
+        time.sleep(4)  # pipes keep what was said before all programs ran
+        os.killpg(process.pid, signal.SIGTERM)
+    after = heard.stop()
+
+    enhanced = percepnet.enhance(samples[: 3 * soundserver.RATE], soundserver.RATE)
+    noisy = soundserver.likeness(samples[soundserver.RATE : 2 * soundserver.RATE], after)
+    likeness = soundserver.likeness(enhanced[soundserver.RATE : 2 * soundserver.RATE], after)
+    assert likeness > max(0.95, noisy)  # 16 bits, gaps on a busy machine, and other hops: not bit for bit
 
 
 @needs_sound
