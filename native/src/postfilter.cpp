@@ -11,6 +11,7 @@ namespace {
 constexpr float BETA = 0.02f;
 constexpr float SMOOTHING = 0.904837418f;           // exp(-1/10): 100 ms
 constexpr float SNR_FULL_DB = 10.0f, SNR_OFF_DB = 20.0f;  // the postfilter fades out between these
+constexpr float DEPTH = 0.75f;  // of its full effect: a band falls by 12 dB at most, less the compensation
 
 }  // namespace
 
@@ -28,8 +29,8 @@ float Postfilter::sharpen(const float* gains, const float* energy, float* out) n
   return compensation;
 }
 
-// 1: all of it, at 10 dB and below; 0: none of it, at 20 dB and above.
-float Postfilter::blend(const float* gains, const float* energy) noexcept {
+// DEPTH at 10 dB and below; 0 at 20 dB and above.
+float Postfilter::share(const float* gains, const float* energy) noexcept {
   float kept = 0.0f, total = 0.0f;
   for (int b = 0; b < BANDS; ++b) {
     kept += gains[b] * gains[b] * energy[b];
@@ -39,21 +40,16 @@ float Postfilter::blend(const float* gains, const float* energy) noexcept {
   total_ = SMOOTHING * total_ + (1.0f - SMOOTHING) * total;
   const float removed = total_ > kept_ ? total_ - kept_ : 0.0f;
   const float snr_db = 10.0f * (elementary::log10(kept_ + ENERGY_FLOOR) - elementary::log10(removed + ENERGY_FLOOR));
-  const float share = (SNR_OFF_DB - snr_db) / (SNR_OFF_DB - SNR_FULL_DB);
-  return share < 0.0f ? 0.0f : share > 1.0f ? 1.0f : share;
+  const float wanted = (SNR_OFF_DB - snr_db) / (SNR_OFF_DB - SNR_FULL_DB);
+  return DEPTH * (wanted < 0.0f ? 0.0f : wanted > 1.0f ? 1.0f : wanted);
 }
 
 void Postfilter::apply(const float* energy, float* gains) noexcept {
-  const float share = blend(gains, energy);
-  if (share == 0.0f) return;
+  const float part = share(gains, energy);
+  if (part == 0.0f) return;
   float sharp[BANDS];
   sharpen(gains, energy, sharp);
-  for (int b = 0; b < BANDS; ++b) {  // geometric blend: g^(1 - share) sharp^share
-    constexpr float SMALLEST = 1e-10f;
-    const float ratio = sharp[b] / (gains[b] > SMALLEST ? gains[b] : SMALLEST);
-    const float part = elementary::exp(share * elementary::log(ratio > SMALLEST ? ratio : SMALLEST));
-    gains[b] = share == 1.0f ? sharp[b] : gains[b] * part;
-  }
+  for (int b = 0; b < BANDS; ++b) gains[b] += part * (sharp[b] - gains[b]);
 }
 
 }  // namespace percepnet

@@ -5,6 +5,7 @@ import numpy as np
 from . import ENERGY_FLOOR, Array
 
 BETA = 0.02
+DEPTH = 0.75
 
 
 def sharpen(gains: Array, energy: Array) -> tuple[Array, float]:
@@ -19,10 +20,10 @@ def sharpen(gains: Array, energy: Array) -> tuple[Array, float]:
 
 
 def blend(gains: Array, sharpened: Array, amount: float) -> Array:
-    """Geometric mean with weight `amount` on the sharpened gains: 0 is the plain gains."""
-    return np.where(gains > 0, gains, 0.0) ** (1 - amount) * sharpened**amount
+    """Between the plain gains, at 0, and the sharpened ones, at 1."""
+    return (1 - amount) * gains + amount * sharpened
 
 
 def amount_at(snr_db: float) -> float:
-    """How much of the postfilter a frame gets: all of it up to 10 dB, none from 20 dB on."""
-    return float(np.clip((20 - snr_db) / 10, 0, 1))
+    """How much of the postfilter a frame gets: three quarters up to 10 dB, none from 20 dB on."""
+    return DEPTH * float(np.clip((20 - snr_db) / 10, 0, 1))

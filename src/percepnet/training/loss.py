@@ -16,7 +16,7 @@ from percepnet.training.dataset import DISTANCE, ENERGY_DB, ENERGY_FLOOR, GAIN, 
 POWER_OFFSET = 1e-4  # keeps the slope of x^gamma finite at 0 (SPEC 6.3)
 SCALE_MAX = 4.0  # the core's limit of the band scale (SPEC 4)
 GAIN_MIN = 1e-5  # keeps the slope of the postfilter finite
-POSTFILTER_BETA, POSTFILTER_SMOOTHING = 0.02, math.exp(-1 / 10)  # SPEC 4.1
+POSTFILTER_BETA, POSTFILTER_SMOOTHING, POSTFILTER_DEPTH = 0.02, math.exp(-1 / 10), 0.75  # SPEC 4.1, postfilter.cpp
 SPEECH_LEVEL_DB = 79.0  # sound pressure of the mean clean frame
 ZWICKER_POWER, LOUDNESS_SCALE = 0.23, 0.1866
 STRETCH = 38  # frames
@@ -107,16 +107,16 @@ def sharpened(gains: Tensor, targets: Targets) -> Tensor:
     ratio = before / after.clamp(min=ENERGY_FLOOR)
     compensation = torch.sqrt((1 + POSTFILTER_BETA) * ratio / (1 + POSTFILTER_BETA * ratio**2))
     share = postfilter_share(before.detach(), targets.noisy.sum(-1, keepdim=True))
-    return gains ** (1 - share) * (compensation * warped) ** share
+    return torch.lerp(gains, compensation * warped, share)
 
 
 def postfilter_share(kept: Tensor, total: Tensor) -> Tensor:
-    """How much of the postfilter acts: all of it below 10 dB of estimated SNR, none above 20; (batch, frames, 1)."""
+    """How much of the postfilter acts: most of it below 10 dB of estimated SNR, none above 20; (batch, frames, 1)."""
     lag = torch.arange(kept.shape[1])[:, None] - torch.arange(kept.shape[1])
     weights = torch.where(lag >= 0, (1 - POSTFILTER_SMOOTHING) * POSTFILTER_SMOOTHING ** lag.clamp(min=0), 0.0)
     kept, total = weights @ kept, weights @ total
     snr_db = 10 * (torch.log10(kept + ENERGY_FLOOR) - torch.log10((total - kept).clamp(min=0) + ENERGY_FLOOR))
-    return ((20 - snr_db) / 10).clamp(0, 1)
+    return POSTFILTER_DEPTH * ((20 - snr_db) / 10).clamp(0, 1)
 
 
 def spectral_loss(output: Output, targets: Targets, config: LossConfig) -> Tensor:
