@@ -18,7 +18,7 @@ setup: $(VENV)/percepnet-ready
 # Everything a developer needs, with the package itself in editable form.
 $(VENV)/percepnet-ready: pyproject.toml
 	test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,ray,studio,dev]"
+	$(PYTHON) -m pip install --quiet --editable ".[train,eval,media,ray,studio,live,dev]"
 	touch $@
 
 # The core, placed beside the Python files; incremental.

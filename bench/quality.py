@@ -10,6 +10,7 @@ PAIRS_DIR holds pairs.csv, clean/ and noisy/. Systems:
     no-comb               the model's gains with strength 0: what the comb filter is worth
     no-postfilter         the model without the envelope postfilter
     keep-room             the model told to keep the room: dereverb 0
+    gentle, asr           the presets
     oracle-gains          gains computed from the clean signal, no comb, no postfilter
     oracle-no-postfilter  gains and strengths computed from the clean signal, no postfilter
     oracle                gains and strengths computed from the clean signal: the bound of any network
@@ -35,6 +36,7 @@ import soundfile
 
 import percepnet
 from percepnet import _core, metrics
+from percepnet.controls import Preset
 
 Array: TypeAlias = npt.NDArray[np.float32]
 Row: TypeAlias = dict[str, str]
@@ -47,8 +49,9 @@ class System:
 
     gains: Literal["network", "oracle", "ratio"] = "network"
     strengths: Literal["network", "oracle", "none"] = "network"
-    post_filter: bool = True
-    dereverb: float = 1.0
+    post_filter: bool | None = None
+    dereverb: float | None = None
+    preset: Preset = "default"
 
 
 SYSTEMS: dict[str, System | None] = {
@@ -57,6 +60,8 @@ SYSTEMS: dict[str, System | None] = {
     "no-comb": System(strengths="none"),
     "no-postfilter": System(post_filter=False),
     "keep-room": System(dereverb=0.0),
+    "gentle": System(preset="gentle"),
+    "asr": System(preset="asr"),
     "oracle-gains": System("ratio", "none", post_filter=False),
     "oracle-no-postfilter": System("oracle", "oracle", post_filter=False),
     "oracle": System("oracle", "oracle"),
@@ -102,7 +107,8 @@ class Oracle:
 
 def enhance(noisy: Array, system: System, model: percepnet.Model, oracle: Oracle) -> Array:
     """(samples,) at 48 kHz -> the same, aligned."""
-    with percepnet.Enhancer(model=model, post_filter=system.post_filter, dereverb=system.dereverb) as enhancer:
+    settings = {"post_filter": system.post_filter, "dereverb": system.dereverb, "preset": system.preset}
+    with percepnet.Enhancer(model=model, **settings) as enhancer:
         gains, strengths = oracle.gains(system), oracle.strengths(system)
         first, _ = enhancer.process_frames(noisy, gains=gains, strengths=strengths)
         last, _ = enhancer.flush_frames(gains=gains, strengths=strengths)

@@ -119,6 +119,16 @@ def test_other_blocks_are_late_by_one_hop_more(sample_rate: int, size: int) -> N
     assert 0 < enhancer.block_latency - enhancer.latency <= -(-sample_rate // 100)
 
 
+def test_frames_of_blocks_are_those_of_chunks() -> None:
+    samples = recording()[: 100 * 480]
+
+    expected_audio, expected = new().process_frames(samples)
+    blocks, frames = zip(*map(new(block_size=480).process_block_frames, samples.reshape(-1, 480)), strict=True)
+
+    assert np.array_equal(np.concatenate(frames), expected)
+    assert np.array_equal(np.concatenate(blocks)[-expected_audio.size :], expected_audio)
+
+
 def test_block_in_place_and_into_out_give_the_same() -> None:
     samples = recording()
     fresh, in_place, into = new(), new(), new()

@@ -41,6 +41,19 @@ def test_every_public_name_resolves() -> None:
     assert missing == []
 
 
+def test_every_public_name_is_in_the_reference() -> None:  # which shows what has a docstring
+    things = {name: getattr(percepnet, name) for name in percepnet.__all__ if name != "__version__"}
+    members = {
+        f"{name}.{member}": value
+        for name, thing in things.items()
+        if isinstance(thing, type) and name != "Controls"
+        for member, value in vars(thing).items()
+        if not member.startswith("_") and (callable(value) or isinstance(value, property))
+    }
+
+    assert [name for name, value in (things | members).items() if not value.__doc__] == []
+
+
 def test_dir_shows_the_public_names() -> None:
     assert set(PUBLIC) <= set(dir(percepnet))
 

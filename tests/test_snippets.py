@@ -26,7 +26,7 @@ async def arriving():
 packets = arriving()
 """
 NOT_HERE = re.compile(
-    r"make |python3 -m venv|percepnet (?:eval|stages|bench|doctor|mic|studio)|percepnet enhance (?:talk\.mp4|\*)|ffmpeg"
+    r"make |python3 -m venv|percepnet (?:eval|stages|bench|doctor|live|mic|studio)|percepnet enhance (?:talk\.mp4|\*)|ffmpeg"
 )  # what other tests run, or what needs a program
 
 

@@ -357,8 +357,9 @@ class EnhancerHandle:
             hooks.n_frames = native.n_frames
         return self._n_out.value
 
-    def process_block(self, samples: Float32Array, out: Float32Array) -> None:
+    def process_block(self, samples: Float32Array, out: Float32Array, hooks: Hooks | None = None) -> None:
         """As many samples out as in, `block_latency` later; `out` may be `samples`."""
+        native = hooks._to_native(self.channels) if hooks else None
         status = _library.percepnet_process_block(
             self.pointer,
             samples.ctypes.data,
@@ -366,9 +367,11 @@ class EnhancerHandle:
             samples.shape[-1],
             out.ctypes.data,
             out.strides[0] // 4,
-            None,
+            native,
         )
         _check(status)
+        if hooks and native:
+            hooks.n_frames = native.n_frames
 
     def reset(self) -> None:
         """Back to the state after construction; settings stay."""

@@ -10,14 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from percepnet import _core, benchmark
-from percepnet.errors import ModelError
+from percepnet import _core, benchmark, live
+from percepnet.errors import ModelError, PercepNetError
 from percepnet.weights import SHIPPED, SUFFIX, Model, load_model, shipped_models
 
 # Each extra, and a package that is there if it is.
 EXTRAS: Final = {
     "media": "av",
     "ray": "ray",
+    "live": "sounddevice",
     "studio": "starlette",
     "eval": "pesq",
     "train": "torch",
@@ -91,7 +92,18 @@ def processor_features() -> list[str]:
 
 
 def audio() -> dict[str, Any]:
-    """What PulseAudio, or PipeWire in its place, tells of itself and its microphones."""
+    """What PulseAudio, or PipeWire in its place, tells of itself and its microphones; and the devices of PortAudio."""
+    return {**_server(), "devices": _devices()}
+
+
+def _devices() -> list[str] | str:
+    try:
+        return [f"{name} ({n_in} in, {n_out} out)" for _, name, n_in, n_out in live.devices()]
+    except PercepNetError as error:
+        return f"unknown: {error}"
+
+
+def _server() -> dict[str, Any]:
     if not shutil.which("pactl"):
         return {"server": "unknown: pactl is not installed (Debian: pulseaudio-utils)", "microphones": []}
     names = [line.partition(": ")[2] for line in _pactl("info") if line.startswith("Server Name")]

@@ -232,27 +232,13 @@ class Enhancer:
 
         `out` has the shape and type of `chunk` and may be `chunk`. With `out`, nothing is allocated.
         """
-        self._check_chunk(chunk)
-        if self._block_size is not None and chunk.shape[-1] != self._block_size:
-            raise AudioFormatError(
-                f"expected {self._block_size} samples, the block_size of this enhancer, got {chunk.shape[-1]}"
-            )
-        if out is None:
-            out = np.empty(chunk.shape, chunk.dtype)
-        elif out.shape != chunk.shape or out.dtype != chunk.dtype or not out.flags.writeable:
-            raise AudioFormatError(
-                f"expected a writable `out` of {chunk.dtype} {chunk.shape} like the chunk, got {out.dtype} {out.shape}"
-            )
-        with self._lock:
-            handle = self._begin("process_block")
-            if _is_native(chunk) and _is_native(out) and (out is chunk or not np.may_share_memory(chunk, out)):
-                handle.process_block(chunk, out)
-                return out
-            scratch = self._room_for_samples(chunk.shape[-1])
-            _to_float(_planar(chunk), scratch)
-            handle.process_block(scratch, scratch)
-            _from_float(scratch, _planar(out))
-        return out
+        return self._process_block(chunk, out, None)
+
+    def process_block_frames(self, chunk: Audio, out: Audio | None = None) -> tuple[Audio, Frames]:
+        """process_block(), and what happened in each frame, as from process_frames(); for meters."""
+        hooks = _core.Hooks(frames=self._room_for_frames(np.shape(chunk)[-1] if np.ndim(chunk) else 0))
+        audio = self._process_block(chunk, out, hooks)
+        return audio, self._filled(hooks)
 
     def reset(self) -> None:
         """Starts a new stream, as if newly constructed; settings stay."""
@@ -290,6 +276,29 @@ class Enhancer:
         handle = self._may_begin(method)
         self._used_by = method
         return handle
+
+    def _process_block(self, chunk: Audio, out: Audio | None, hooks: _core.Hooks | None) -> Audio:
+        self._check_chunk(chunk)
+        if self._block_size is not None and chunk.shape[-1] != self._block_size:
+            raise AudioFormatError(
+                f"expected {self._block_size} samples, the block_size of this enhancer, got {chunk.shape[-1]}"
+            )
+        if out is None:
+            out = np.empty(chunk.shape, chunk.dtype)
+        elif out.shape != chunk.shape or out.dtype != chunk.dtype or not out.flags.writeable:
+            raise AudioFormatError(
+                f"expected a writable `out` of {chunk.dtype} {chunk.shape} like the chunk, got {out.dtype} {out.shape}"
+            )
+        with self._lock:
+            handle = self._begin("process_block")
+            if _is_native(chunk) and _is_native(out) and (out is chunk or not np.may_share_memory(chunk, out)):
+                handle.process_block(chunk, out, hooks)
+                return out
+            scratch = self._room_for_samples(chunk.shape[-1])
+            _to_float(_planar(chunk), scratch)
+            handle.process_block(scratch, scratch, hooks)
+            _from_float(scratch, _planar(out))
+        return out
 
     def _process(self, chunk: Audio, hooks: _core.Hooks | None) -> Audio:
         self._check_chunk(chunk)

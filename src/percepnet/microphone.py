@@ -1,7 +1,7 @@
 """A virtual microphone on Linux: a source of PulseAudio, or of PipeWire in its place, that a process of ours feeds.
 
 The server is asked through `pactl`, and sound comes from `parec`. What is written to the source sets its pace, so no clocks
-drift apart, and what nobody reads is thrown away: the delay never grows.
+drift apart, and what waits for long is thrown away: the delay does not grow.
 """
 
 import errno
@@ -25,12 +25,16 @@ import numpy as np
 from percepnet.controls import Controls
 from percepnet.enhancer import Enhancer
 from percepnet.errors import DeviceError, PercepNetError
+from percepnet.priority import raise_priority
 
 NAME: Final = "percepnet"  # of the source; there is one at a time
 DESCRIPTION: Final = "percepnet microphone"
 SAMPLE_RATE: Final = 48000
-HOP_BYTES: Final = 960  # 10 ms of 16 bits, mono
-MOST_WAITING: Final = 2 * HOP_BYTES  # in the pipe to the server: more is thrown away
+FORMAT: Final = "float32le"  # as the enhancer has it: nothing is rounded
+HOP: Final = 480
+HOP_BYTES: Final = 4 * HOP  # mono
+MOST_WAITING: Final = 25 * HOP_BYTES  # in the pipe to the server, which a busy machine holds up: more is thrown away
+MOST_STAYING: Final = 2 * HOP_BYTES  # longer than a second, or where nobody records: likewise
 PAUSE_HOPS: Final = 100  # in which the server took nothing: nobody records, and what is thrown away is missed by nobody
 START_S: Final = 30.0  # on a busy machine; one second else
 STATISTICS_EVERY: Final = 100  # hops
@@ -74,7 +78,7 @@ def install(microphone: str | None = None, arguments: list[str] | None = None) -
             "module-pipe-source",
             f"source_name={NAME}",
             f"file={pipe}",
-            "format=s16le",
+            f"format={FORMAT}",
             f"rate={SAMPLE_RATE}",
             "channels=1",
             f"source_properties='device.description=\"{DESCRIPTION}\"'",
@@ -132,32 +136,34 @@ def run(microphone: str, model: str, controls: Controls, keep_running: Callable[
     """
     folder = state_folder()
     pipe = _Pipe(folder / "pipe")
+    raise_priority()
     command = [
         "parec",
         f"--device={microphone}",
-        "--format=s16le",
+        f"--format={FORMAT}",
         f"--rate={SAMPLE_RATE}",
         "--channels=1",
         "--latency-msec=10",
     ]
     with (
-        Enhancer(SAMPLE_RATE, 1, model, block_size=HOP_BYTES // 2, **controls) as enhancer,
+        Enhancer(SAMPLE_RATE, 1, model, block_size=HOP, **controls) as enhancer,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as recorder,  # noqa: S603
     ):
         assert recorder.stdout is not None
         threading.Thread(target=_stop_without, args=(microphone, recorder), daemon=True).start()
-        block, times, n_hops = np.empty(HOP_BYTES // 2, np.int16), [], 0
+        block, times, n_hops = np.empty(HOP, np.float32), [], 0
         try:
             while keep_running():
                 contents = recorder.stdout.read(HOP_BYTES)
                 if len(contents) < HOP_BYTES:
                     raise DeviceError(f"the microphone {microphone} is gone")
                 start = time.perf_counter()
-                block[:] = np.frombuffer(contents, np.int16)
+                block[:] = np.frombuffer(contents, "<f4")
                 pipe.give(enhancer.process_block(block, block).tobytes())
                 times.append(1e6 * (time.perf_counter() - start))
                 n_hops += 1
                 if len(times) == STATISTICS_EVERY:
+                    pipe.trim()
                     _write_statistics(folder, n_hops, pipe.overruns, times, enhancer.block_latency / SAMPLE_RATE)
                     times.clear()
         finally:
@@ -178,11 +184,12 @@ def _stop_without(microphone: str, recorder: "subprocess.Popen[bytes]") -> None:
 
 
 class _Pipe:
-    """To the server. Never full: what waits too long is thrown away."""
+    """To the server. It waits for a server that pauses; a delay that stays is thrown away, and what nobody records too."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._left = 0  # bytes in it after the last hop
+        self._lowest = MOST_WAITING  # bytes in it before a hop, since the last look
         self._idle_hops = PAUSE_HOPS
         self._thrown = 0  # hops, since the server took something
         self.overruns = 0
@@ -190,16 +197,32 @@ class _Pipe:
     def give(self, hop: bytes) -> None:
         """Appends a hop."""
         waiting = int.from_bytes(fcntl.ioctl(self._descriptor, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+        self._watch(waiting)
+        excess = waiting + len(hop) - (MOST_WAITING if self._idle_hops < PAUSE_HOPS else MOST_STAYING)
+        if excess > 0:
+            self._thrown += self._throw(excess)
+            waiting -= excess
+        os.write(self._descriptor, hop)
+        self._left = waiting + len(hop)
+
+    def trim(self) -> None:
+        """Throws away what has waited all the time since the last trim, but for a hop."""
+        excess = self._lowest - HOP_BYTES
+        if self._lowest > MOST_STAYING and self._idle_hops < PAUSE_HOPS:
+            self.overruns += self._throw(excess)
+            self._left -= excess
+        self._lowest = MOST_WAITING
+
+    def _watch(self, waiting: int) -> None:
         if waiting < self._left:  # the server took something
             self.overruns += self._thrown if self._idle_hops < PAUSE_HOPS else 0
             self._idle_hops = self._thrown = 0
         else:
             self._idle_hops += 1
-        if waiting > MOST_WAITING:
-            self._thrown += len(os.read(self._descriptor, waiting)) // HOP_BYTES
-            waiting = 0
-        os.write(self._descriptor, hop)
-        self._left = waiting + len(hop)
+        self._lowest = min(self._lowest, waiting)
+
+    def _throw(self, n_bytes: int) -> int:
+        return -(-len(os.read(self._descriptor, n_bytes)) // HOP_BYTES)
 
     def close(self) -> None:
         os.close(self._descriptor)

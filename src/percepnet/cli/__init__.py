@@ -13,6 +13,8 @@ from percepnet.cli.enhance import EXAMPLES as ENHANCE_EXAMPLES
 from percepnet.cli.enhance import enhance
 from percepnet.cli.eval import EXAMPLES, evaluate
 from percepnet.cli.export import export
+from percepnet.cli.live import EXAMPLES as LIVE_EXAMPLES
+from percepnet.cli.live import live
 from percepnet.cli.mic import app as mic
 from percepnet.cli.options import exit_code
 from percepnet.cli.pipe import EXAMPLES as PIPE_EXAMPLES
@@ -36,6 +38,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(cls=_Commands, help="Cleans noisy speech.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command(epilog=ENHANCE_EXAMPLES)(enhance)
 app.command(epilog=PIPE_EXAMPLES)(pipe)
+app.command(epilog=LIVE_EXAMPLES)(live)
 app.command()(stages)
 app.command()(studio)
 app.command("eval", epilog=EXAMPLES)(evaluate)
