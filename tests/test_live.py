@@ -62,7 +62,7 @@ def test_what_is_said_at_one_end_arrives_enhanced_at_the_other(server: dict[str,
         time.sleep(3)
         soundserver.play(samples[: 3 * soundserver.RATE], server)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate()
+        out, _ = process.communicate(timeout=60)
     before, after = raw.stop(), enhanced.stop()
 
     summary = json.loads(out)

@@ -69,10 +69,11 @@ def live(
 
 
 def _watch(session: "Live") -> str:
-    """Until Ctrl-C, or until a device is gone; returns the reason, empty for Ctrl-C."""
+    """Until Ctrl-C or SIGTERM, or until a device is gone; returns the reason, empty for the signals."""
     from percepnet import DeviceError
 
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have a background process ignore the first
+        signal.signal(number, signal.default_int_handler)
     try:
         with _meter(session):
             while True:
