@@ -17,6 +17,7 @@ MINUTES = 2.0
 def test_no_drop_out_in_two_minutes(browser: Any, site: Site) -> None:
     site.offer("recording", signals.at_snr(signals.speech_like(8.0), signals.noise(8.0), 5))
     browser.set_script_timeout(60 * MINUTES + 120)
+    browser.command_executor.client_config.timeout = 60 * MINUTES + 180  # of the driver's own connection
 
     facts = run(browser, "return page.endure('recording', args[0])", 60 * MINUTES)
 
