@@ -159,9 +159,15 @@ def run(browser: Any, script: str, *arguments: Any) -> Any:
 
 
 def page_process(browser: Any) -> Path:
-    """The page's process under /proc: of the renderers that this driver's browser has, the one that has worked most."""
-    renderers = []
-    family = {str(browser.service.process.pid)}
+    """The page's process under /proc: of the renderers that this driver's browser has, the one that works while the page does."""
+    before = {process: processor_time_s(process) for process in renderers(browser)}
+    run(browser, "for (const end = performance.now() + 500; performance.now() < end; ) {}")
+    return max(before, key=lambda process: processor_time_s(process) - before[process])
+
+
+def renderers(browser: Any) -> list[Path]:
+    """The processes of this driver's browser that show pages."""
+    found, family = [], {str(browser.service.process.pid)}
     for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
         try:
             parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
@@ -171,8 +177,8 @@ def page_process(browser: Any) -> Path:
         if parent in family:
             family.add(process.name)
             if "--type=renderer" in command:
-                renderers.append(process)
-    return max(renderers, key=processor_time_s)
+                found.append(process)
+    return found
 
 
 def processor_time_s(process: Path) -> float:

@@ -16,6 +16,7 @@ const FILES = {
 const modules = new WeakMap(); // context -> the worklet file, loading or loaded
 const downloads = new Map(); // address -> bytes, loading or loaded
 const keys = new WeakMap(); // weight bytes -> their SHA-256
+const cards = new Map(); // SHA-256 -> model card
 
 // ---- the node ------------------------------------------------------------------------------------------------------------
 
@@ -34,16 +35,17 @@ export async function createPercepNet(context, options = {}) {
     channelCount: channels,
     channelCountMode: "explicit",
     parameterData: knobs,
-    processorOptions: { engine, weights, key, channels, linked, details },
+    processorOptions: { key, channels, linked, details, wantsCard: !cards.has(key) },
   });
-  const { latency, hasSpeech, hasDereverb, card } = await answer(node).catch((error) => {
+  const { latency, hasSpeech, hasDereverb, card } = await answer(node, { engine, weights }).catch((error) => {
     destroyNode(node);
     throw error;
   });
   const parameters = Object.fromEntries(Object.keys(knobs).map((name) => [name, node.parameters.get(name)]));
   let destroyed;
   const destroy = () => (destroyed ??= destroyNode(node));
-  const facts = { latency, hasSpeech, hasDereverb, card: JSON.parse(new TextDecoder().decode(card)) };
+  if (card) cards.set(key, JSON.parse(new TextDecoder().decode(card)));
+  const facts = { latency, hasSpeech, hasDereverb, card: cards.get(key) };
   return Object.assign(node, parameters, facts, { destroy });
 }
 
@@ -116,10 +118,12 @@ function loadWorklet(context, address) {
   return modules.get(context);
 }
 
-// The first message: what the processor knows about itself, or why it cannot start.
-function answer(node) {
+// What the processor knows about itself, or why it cannot start. The first of a context asks for the files. Bytes
+// that went to every one would wait in the audio thread for a garbage collector that hardly ever comes.
+function answer(node, files) {
   return new Promise((resolve, reject) => {
     const settle = ({ data }) => {
+      if (data.type === "wanted") return node.port.postMessage({ type: "files", ...files });
       if (data.type === "ready") resolve(data);
       else if (data.type === "error") reject(new Error(`percepnet cannot start: ${data.message}`));
       else return;

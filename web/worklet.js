@@ -1,8 +1,8 @@
 // The node's other half, in the audio thread: hands every quantum to the core and tells over the port what happened.
 // No arithmetic here: the core does all of it.
 //
-// All nodes of a context share one instance of the engine, and nodes with the same weights share one model. What a node
-// allocates is freed when it is destroyed, so that nothing waits for a garbage collector.
+// All nodes of a context share one instance of the engine, and nodes with the same weights share one model; both stay as long
+// as the context. What else a node allocates is freed when it is destroyed, so that nothing waits for a garbage collector.
 
 const QUANTUM = globalThis.renderQuantumSize ?? 128;
 const NO_LIMIT_DB = 100; // the top of the knob: no limit at all
@@ -18,13 +18,21 @@ const milliseconds = () => (globalThis.performance ?? Date).now();
 class Engine {
   static #only = null;
 
-  // The engine of this context; `bytes` matter only to the first who asks.
-  static get(bytes) {
+  // The engine of this context if it has the model.
+  static async having(key) {
+    const engine = await Engine.#only;
+    return engine?.models.has(key) ? engine : null;
+  }
+
+  // The engine of this context, with the model; the bytes of the engine matter only to the first who asks.
+  static async with(key, { engine: bytes, weights }) {
     Engine.#only ??= Engine.#make(bytes).catch((error) => {
       Engine.#only = null;
       throw new Error(`the engine does not start: ${error.message}`);
     });
-    return Engine.#only;
+    const engine = await Engine.#only;
+    if (!engine.models.has(key)) engine.models.set(key, engine.model(weights));
+    return engine;
   }
 
   static async #make(bytes) {
@@ -72,46 +80,27 @@ class Engine {
     }
   }
 
-  // The model in the weight file `bytes`; who calls this with equal keys shares it.
-  takeModel(key, bytes) {
-    let model = this.models.get(key);
-    if (!model) {
-      const copy = this.allocate(bytes.byteLength);
-      new Uint8Array(this.buffer, copy, bytes.byteLength).set(new Uint8Array(bytes));
-      try {
-        model = { pointer: this.created((out) => this.core.percepnet_model_create(copy, bytes.byteLength, out)), users: 0 };
-      } finally {
-        this.core.free(copy);
-      }
-      this.models.set(key, model);
+  // The model in the weight file `bytes`.
+  model(bytes) {
+    const copy = this.allocate(bytes.byteLength);
+    new Uint8Array(this.buffer, copy, bytes.byteLength).set(new Uint8Array(bytes));
+    try {
+      return this.created((out) => this.core.percepnet_model_create(copy, bytes.byteLength, out));
+    } finally {
+      this.core.free(copy);
     }
-    model.users += 1;
-    return model.pointer;
-  }
-
-  leaveModel(key) {
-    const model = this.models.get(key);
-    model.users -= 1;
-    if (model.users > 0) return;
-    this.models.delete(key);
-    this.core.percepnet_model_destroy(model.pointer);
   }
 }
 
 // One stream in the engine, with room for its samples and frames.
 class Stream {
-  constructor(engine, { weights, key, channels, linked }) {
+  constructor(engine, { key, channels, linked }) {
     const { core } = engine;
-    Object.assign(this, { engine, core, key, channels });
-    this.model = engine.takeModel(key, weights);
-    try {
-      this.enhancer = engine.created((out) =>
-        core.percepnet_enhancer_create(this.model, sampleRate, channels, linked ? 1 : 0, 0, out),
-      );
-    } catch (error) {
-      engine.leaveModel(key);
-      throw error;
-    }
+    Object.assign(this, { engine, core, channels });
+    this.model = engine.models.get(key);
+    this.enhancer = engine.created((out) =>
+      core.percepnet_enhancer_create(this.model, sampleRate, channels, linked ? 1 : 0, 0, out),
+    );
     this.samples = engine.allocate(4 * channels * QUANTUM);
     this.frames = engine.allocate(FRAME.size * FRAMES_PER_CHANNEL * channels);
     this.hooks = engine.allocate(HOOKS.size);
@@ -122,7 +111,6 @@ class Stream {
     hooks.setUint32(HOOKS.capacity, FRAMES_PER_CHANNEL * channels, true);
     this.hasSpeech = core.percepnet_model_has_speech(this.model) === 1;
     this.hasDereverb = core.percepnet_model_has_dereverb(this.model) === 1;
-    this.card = this.readCard();
     this.latency = Number(core.percepnet_block_latency(this.enhancer)) / sampleRate;
     this.settings = {};
   }
@@ -184,7 +172,6 @@ class Stream {
   destroy() {
     this.core.percepnet_enhancer_destroy(this.enhancer);
     for (const pointer of [this.samples, this.frames, this.hooks]) this.core.free(pointer);
-    this.engine.leaveModel(this.key);
   }
 }
 
@@ -199,17 +186,26 @@ class PercepNetProcessor extends AudioWorkletProcessor {
     this.alive = true;
     this.details = processorOptions.details;
     this.busyMs = 0;
-    this.port.onmessage = ({ data: { type } }) => type === "destroy" && this.destroy();
+    this.port.onmessage = ({ data }) => (data.type === "destroy" ? this.destroy() : this.take(data));
     this.start(processorOptions).catch((error) => this.fail(error));
   }
 
   async start(options) {
-    const engine = await Engine.get(options.engine);
+    const engine = (await Engine.having(options.key)) ?? (await Engine.with(options.key, await this.files()));
     if (!this.alive) return;
     const stream = new Stream(engine, options);
     this.stream = stream;
-    const { latency, hasSpeech, hasDereverb, card } = stream;
+    const { latency, hasSpeech, hasDereverb } = stream;
+    const card = options.wantsCard ? stream.readCard() : null;
     this.port.postMessage({ type: "ready", latency, hasSpeech, hasDereverb, card });
+  }
+
+  // The bytes of engine and weights, asked for over the port.
+  files() {
+    return new Promise((resolve) => {
+      this.take = resolve;
+      this.port.postMessage({ type: "wanted" });
+    });
   }
 
   process([input], [output], parameters) {

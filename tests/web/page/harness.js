@@ -161,6 +161,18 @@ export async function cycle(times) {
   }
 }
 
+// Collects the garbage of the page and of the audio thread, each of which has a heap of its own (--expose-gc).
+export async function collect() {
+  await window.context.audioWorklet.addModule("/collector.js");
+  const collector = new AudioWorkletNode(window.context, "collector");
+  for (let i = 0; i < 5; ++i) {
+    gc();
+    collector.port.postMessage(null);
+    await new Promise((resolve) => (collector.port.onmessage = resolve));
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
 // Runs a node for some seconds: what the context played, what the clock says, and how often the loudspeaker had nothing.
 export async function endure(name, seconds) {
   const context = new AudioContext({ sampleRate: 48000 });
