@@ -159,7 +159,7 @@ def run(browser: Any, script: str, *arguments: Any) -> Any:
 
 
 def page_process(browser: Any) -> Path:
-    """The page's process under /proc: of the renderers that this driver's browser has, the one that works while the page does."""
+    """The page's process under /proc: of the renderers of this driver's browser, the one that works while the page does."""
     before = {process: processor_time_s(process) for process in renderers(browser)}
     run(browser, "for (const end = performance.now() + 500; performance.now() < end; ) {}")
     return max(before, key=lambda process: processor_time_s(process) - before[process])
