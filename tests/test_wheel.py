@@ -56,10 +56,10 @@ def test_sdist_enhances_a_file(empty: Path, tmp_path: Path) -> None:
     assert enhanced_by(tmp_path / name, empty, {}) == expected_samples()
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
     """An environment with nothing in it, and the sample recording."""
-    folder = tmp_path_factory.mktemp("empty")
+    folder = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     shutil.copy(ROOT / "examples" / "noisy_speech.flac", folder / "a.flac")
     return folder
@@ -69,7 +69,6 @@ def enhanced_by(package: Path, folder: Path, more: dict[str, str]) -> bytes:
     """What `percepnet enhance` makes of the recording where this package, what it needs and no checkout is installed."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PERCEPNET", "VIRTUAL_ENV"))}
     python, environment = [str(folder / "bin" / "python")], own | more
-    subprocess.run([*python, "-m", "pip", "uninstall", "--quiet", "--yes", "percepnet"], env=environment, check=True)
     subprocess.run([*python, "-m", "pip", "install", "--quiet", str(package)], cwd=folder, env=environment, check=True)
     command = [str(folder / "bin" / "percepnet"), "enhance", "a.flac"]
     subprocess.run(command, cwd=folder, env=environment, check=True)
