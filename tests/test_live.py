@@ -76,6 +76,35 @@ def test_what_is_said_at_one_end_arrives_enhanced_at_the_other(server: dict[str,
     assert summary["hops"] > 300
 
 
+LATENCIES = """
+import subprocess, time
+from percepnet.live import Live
+
+def latency_s(patience_s=10):
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end and session.read().latency_seconds > 0.3:
+        time.sleep(0.1)
+    return session.read().latency_seconds
+
+with Live("mouth", "ear") as session:
+    time.sleep(3)
+    print(latency_s())
+    for suspended, then_s in (("1", 1), ("0", 3)):
+        subprocess.run(["pactl", "suspend-sink", "ear", suspended], check=True)
+        time.sleep(then_s)
+    print(latency_s())
+"""
+
+
+@needs_sound
+@pytest.mark.slow
+def test_sound_does_not_stay_late_after_a_start_nor_after_the_output_stood_still(server: dict[str, str]) -> None:
+    command = [sys.executable, "-c", LATENCIES]
+    out = subprocess.run(command, env=server, text=True, capture_output=True, check=True).stdout
+
+    assert max(map(float, out.split())) < 0.3
+
+
 @needs_sound
 @pytest.mark.slow
 @pytest.mark.skipif(

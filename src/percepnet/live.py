@@ -5,6 +5,7 @@ import math
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
@@ -27,7 +28,6 @@ SAMPLE_RATE: Final = 48000  # Hz, where both devices have it
 HOPS_PER_SECOND: Final = 100
 SILENCE_S: Final = 5.0  # without a block: a device that is there sends one every 10 ms
 LATENCY_S: Final = 0.04  # of each device: less leaves gaps where a sound server lies between
-ATTEMPTS: Final = 5
 WAIT_S: Final = 0.01
 LONGEST_US: Final = 20000  # of the histogram; a hop that took longer counts as this long
 
@@ -95,20 +95,25 @@ class Live:
         self._latency_s = 0.0
         self._last_block_s = time.monotonic()
         self._ended = threading.Event()
-        raise_priority()  # of the thread that calls back, which this one starts
+        latency_s = LATENCY_S if latency_s is None else latency_s
+        self._waiting: deque[tuple[npt.NDArray[np.float32], float]] = deque(maxlen=2 + round(latency_s * HOPS_PER_SECOND))
+        self._streams: list[Any] = []
+        both = {
+            "samplerate": self.sample_rate,
+            "blocksize": hop,
+            "dtype": "float32",
+            "latency": latency_s,
+            "finished_callback": self._ended.set,
+        }
+        raise_priority()  # of the threads that call back, which this one starts
         try:
-            self._stream = portaudio.Stream(
-                samplerate=self.sample_rate,
-                blocksize=hop,
-                device=devices,
-                channels=counts,
-                dtype="float32",
-                latency=LATENCY_S if latency_s is None else latency_s,
-                callback=self._callback,
-                finished_callback=self._ended.set,
-            )
+            # Two streams: in one for both, what comes while the output stands still piles up in the input, and all is late by
+            # that for good; after a start on PulseAudio by two seconds. Here it waits in `_waiting`, which is short.
+            self._streams.append(portaudio.OutputStream(device=devices[1], channels=counts[1], callback=self._play, **both))
+            self._streams.append(portaudio.InputStream(device=devices[0], channels=counts[0], callback=self._hear, **both))
             self._start()
         except portaudio.PortAudioError as error:
+            self.close()
             raise DeviceError(f"cannot run from {self.names[0]!r} to {self.names[1]!r}: {_reason(error)}") from error
 
     def check(self) -> None:
@@ -117,15 +122,13 @@ class Live:
             raise DeviceError(f"a sound device is gone: {self.names[0]!r} or {self.names[1]!r}")
 
     def _start(self) -> None:
-        """Until a block has come; again where ALSA on a sound server asks for a delay that the server does not know yet."""
-        for _ in range(ATTEMPTS):
-            end = time.monotonic() + SILENCE_S
-            self._ended.clear()
-            self._stream.start()
-            while time.monotonic() < end and not self._ended.wait(WAIT_S):
-                if self._hops:
-                    return
-            self._stream.abort(ignore_errors=True)
+        """Until a block has gone from one to the other."""
+        for stream in self._streams:
+            stream.start()
+        end = time.monotonic() + SILENCE_S
+        while time.monotonic() < end and not self._ended.wait(WAIT_S):
+            if self._latency_s:
+                return
         self.close()
         raise DeviceError(f"no sound comes from {self.names[0]!r}, or none goes to {self.names[1]!r}")
 
@@ -141,7 +144,8 @@ class Live:
 
     def close(self) -> None:
         """Stops the sound. A second call does nothing."""
-        self._stream.close()
+        for stream in self._streams:
+            stream.close()
         self._enhancer.close()
 
     def __enter__(self) -> "Live":
@@ -150,25 +154,31 @@ class Live:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _callback(
-        self, samples: npt.NDArray[np.float32], out: npt.NDArray[np.float32], _: int, times: Any, status: Any
-    ) -> None:
+    def _hear(self, samples: npt.NDArray[np.float32], _: int, times: Any, status: Any) -> None:
         start = time.perf_counter()
+        heard_s = time.monotonic() - (times.currentTime - times.inputBufferAdcTime)
         sums, block = self._sums, self._block
         block[:] = samples.T
         sums.input += float(np.vdot(block, block))
         frames = self._enhancer.process_block_frames(block, out=block)[1]
         sums.output += float(np.vdot(block, block))
-        out[:] = block.T  # one channel goes to all
         sums.samples += block.size
         sums.frames += len(frames)
         sums.speech += float(frames["speech_probability"].sum())
-        self._overruns += status.input_overflow
-        self._underruns += status.output_underflow or status.input_underflow
-        self._latency_s = times.outputBufferDacTime - times.inputBufferAdcTime + self._enhancer.block_latency / self.sample_rate
-        self._last_block_s = time.monotonic()
+        self._overruns += status.input_overflow or len(self._waiting) == self._waiting.maxlen
+        self._waiting.append((block.T.copy(), heard_s))  # in place of the oldest, if there are too many
         self._hops += 1
         self._histogram[min(int(1e6 * (time.perf_counter() - start)), LONGEST_US)] += 1
+
+    def _play(self, out: npt.NDArray[np.float32], _: int, times: Any, status: Any) -> None:
+        self._underruns += status.output_underflow or (self._hops > 0 and not self._waiting)
+        if not self._waiting:
+            out[:] = 0
+            return
+        out[:], heard_s = self._waiting.popleft()  # one channel goes to all
+        self._last_block_s = time.monotonic()
+        delay_s = self._last_block_s - heard_s + times.outputBufferDacTime - times.currentTime
+        self._latency_s = delay_s + self._enhancer.block_latency / self.sample_rate
 
     def _times(self) -> tuple[int, int, int]:
         cumulative = np.cumsum(self._histogram)
