@@ -176,7 +176,7 @@ def renderers(browser: Any) -> list[Path]:
             continue
         if parent in family:
             family.add(process.name)
-            if "--type=renderer" in command:
+            if "--type=renderer" in command and "--top-chrome-webui" not in command:  # the browser's own buttons
                 found.append(process)
     return found
 

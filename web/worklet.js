@@ -186,7 +186,10 @@ class PercepNetProcessor extends AudioWorkletProcessor {
     this.alive = true;
     this.details = processorOptions.details;
     this.busyMs = 0;
-    this.port.onmessage = ({ data }) => (data.type === "destroy" ? this.destroy() : this.take(data));
+    this.port.onmessage = ({ data }) => {
+      if (data.type === "destroy") this.destroy();
+      if (data.type === "files") this.take(data);
+    };
     this.start(processorOptions).catch((error) => this.fail(error));
   }
 
