@@ -3,7 +3,8 @@
     python bench/oracle.py PAIRS_DIR [--model NAME_OR_PATH] [--jobs N] [-o results.json]
 
 PAIRS_DIR is what make_pairs.py wrote: pairs.csv, clean/ and noisy/; its noisy pairs are scored. The model gives only its
-look-ahead. Stages are those of `percepnet stages`; then come variants of oracle_comb that tell why it gains or loses:
+look-ahead and its pitch tracker. Stages are those of `percepnet stages`; then come variants of oracle_comb that tell why it
+gains or loses:
 
     comb_clean_pitch     the pitch tracked on the clean signal: the difference is what the tracker costs
     comb_half            half the strengths
@@ -46,7 +47,7 @@ LOW_BANDS, WRONG_PERIOD_AMPLITUDE, WRONG_PERIOD_STRENGTH = 14, 0.35, 0.5
 def systems(noisy: Array, clean: Array, model: percepnet.Model) -> dict[str, Array]:
     """Every stage and variant of one pair."""
     lookahead = model.lookahead
-    oracle, guided = Oracle(noisy, clean, lookahead), Oracle(noisy, clean, lookahead, pitch_source=clean)
+    oracle, guided = Oracle(noisy, clean, model), Oracle(noisy, clean, model, pitch_source=clean)
     half = 0.5 * oracle.strengths
     return {
         "noisy": noisy,
@@ -109,7 +110,7 @@ def score_pair(task: tuple[Path, dict[str, str], str]) -> Result:
     clean, noisy = (soundfile.read(folder / kind / row["file"], dtype="float32")[0] for kind in ("clean", "noisy"))
     model = percepnet.load_model(name)
     outputs = systems(noisy, clean, model)
-    twin = assemble(noisy, Oracle(noisy, clean, model.lookahead), model.lookahead)
+    twin = assemble(noisy, Oracle(noisy, clean, model), model.lookahead)
     scores = {name: metrics.pesq_wb(clean, samples, _core.SAMPLE_RATE) for name, samples in outputs.items()}
     difference = float(np.abs(twin - outputs["oracle_comb"]).max())
     return {"file": row["file"], "snr_db": row["snr_db"], "noise_kind": row["noise_kind"], "difference": difference, **scores}

@@ -1,8 +1,9 @@
 """Gross pitch errors on noisy speech, against the track of the same clean speech (SPEC 3.3, 10).
 
-    python bench/pitch.py PAIRS_DIR
+    python bench/pitch.py PAIRS_DIR [MODEL]
 
-PAIRS_DIR is what make_pairs.py wrote: pairs.csv, clean/ and noisy/. A frame is voiced where the correlation of the clean
+PAIRS_DIR is what make_pairs.py wrote: pairs.csv, clean/ and noisy/. MODEL: whose pitch tracker is tried, "default" if not
+said; "plain" is the tracker without a network. A frame is voiced where the correlation of the clean
 speech is at least 0.6; a gross error is a period found in the noise that is more than 10 % from the clean one.
 
 The tracker is judged against itself: a change that raises correlations also changes which frames count. Compare two
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from percepnet import _core
+from percepnet import _core, load_model
 
 VOICED_MIN = 0.6
 GROSS = 0.1
@@ -35,22 +36,23 @@ def read(path: Path) -> npt.NDArray[np.float32]:
     return samples[: len(samples) // _core.HOP * _core.HOP]
 
 
-def compare(clean_path: Path, noisy_path: Path) -> npt.NDArray[np.int64]:
+def compare(clean_path: Path, noisy_path: Path, tracker: _core.ModelHandle | None) -> npt.NDArray[np.int64]:
     """Voiced frames, gross errors, of these multiples (2, 3 times), of these fractions (1/2, 1/3)."""
-    clean, noisy = _core.analyze(read(clean_path)), _core.analyze(read(noisy_path))
+    clean, noisy = _core.analyze(read(clean_path)), _core.analyze(read(noisy_path), tracker=tracker)
     ratio = (noisy.period / clean.period)[clean.correlation >= VOICED_MIN]
     gross = np.abs(ratio - 1) > GROSS
     near = [np.any([np.abs(ratio / f - 1) < OCTAVE for f in factors], axis=0) for factors in ((2, 3), (1 / 2, 1 / 3))]
     return np.array([ratio.size, gross.sum(), (gross & near[0]).sum(), (gross & near[1]).sum()])
 
 
-def main(pairs: Path) -> None:
+def main(pairs: Path, model: str) -> None:
     """Prints a table by kind and signal-to-noise ratio, in percent of voiced frames."""
     with (pairs / "pairs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    tracker = None if model == "plain" else load_model(model).handle
     counts: dict[tuple[str, str], npt.NDArray[np.int64]] = defaultdict(lambda: np.zeros(4, np.int64))
     for row in rows:
-        count = compare(pairs / "clean" / row["file"], pairs / "noisy" / row["file"])
+        count = compare(pairs / "clean" / row["file"], pairs / "noisy" / row["file"], tracker)
         counts[row["kind"], f"{row['snr_db']:>5} dB"] += count
         counts[row["kind"], "all"] += count
         if row["kind"] == "noisy":
@@ -62,6 +64,6 @@ def main(pairs: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) == 3 else "default")

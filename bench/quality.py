@@ -79,10 +79,10 @@ CELL = ("pesq", "stoi", "si_sdr", "ovrl")  # of the tables by SNR, noise and kin
 class Oracle:
     """Gains and strengths (frames, BANDS) of one pair, for every frame that enhancing it takes."""
 
-    def __init__(self, noisy: Array, clean: Array, lookahead: int) -> None:
-        n_hops = -(-noisy.size // _core.HOP) + 2 * lookahead + 1  # flush feeds lookahead + 1 hops of silence
+    def __init__(self, noisy: Array, clean: Array, model: percepnet.Model) -> None:
+        n_hops = -(-noisy.size // _core.HOP) + 2 * model.lookahead + 1  # flush feeds lookahead + 1 hops of silence
         padding = (0, n_hops * _core.HOP - noisy.size)
-        analysis = _core.analyze(np.pad(noisy, padding), np.pad(clean, padding), lookahead)
+        analysis = _core.analyze(np.pad(noisy, padding), np.pad(clean, padding), model.lookahead, tracker=model.handle)
         if analysis.gains is None or analysis.strengths is None or analysis.statistics is None:
             raise TypeError("an analysis with a clean twin has oracles")
         noisy_energy = analysis.statistics[:, _core.STATISTICS.index("E_Y")]
@@ -123,7 +123,7 @@ def score_pair(
     outputs = {"noisy": noisy}
     if any(SYSTEMS[name] for name in names):
         loaded = percepnet.load_model(model)
-        oracle = Oracle(noisy, clean, loaded.lookahead)
+        oracle = Oracle(noisy, clean, loaded)
         outputs |= {name: enhance(noisy, system, loaded, oracle) for name in names if (system := SYSTEMS[name])}
     outputs |= {name: read(directory / row["file"]) for name, directory in others.items()}
     scores = {name: metrics.score(clean, outputs[name], _core.SAMPLE_RATE, with_dnsmos) for name in [*names, *others]}

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 DENSE, HIDDEN, STRENGTH = 16, 32, 16
-Tensors = dict[str, npt.NDArray[np.float32]]
+Floats = npt.NDArray[np.float32]
+Tensors = dict[str, Floats]
 
 
 def without_blocks(tensors: Tensors, density: float, seed: int = 0) -> Tensors:
@@ -49,3 +50,18 @@ def random_tensors(
     mean[0, :34], scale[0, :34] = -35, 1 / 20  # dB
     mean[0, 34:68], scale[0, 34:68] = 0.3, 1 / 0.3
     return tensors | {"features.mean": mean, "features.scale": scale}
+
+
+def random_tracker(seed: int = 0, dense: int = 32, hidden: int = 48) -> Tensors:
+    """The tensors of a pitch tracker whose lag moves with its inputs."""
+    rng = np.random.default_rng(seed)
+    tensors: Tensors = {}
+    for name, (rows, columns) in {"dense": (dense, 346), "lags": (225, hidden), "voicing": (1, hidden)}.items():
+        tensors[f"pitch.{name}.weight"] = rng.normal(0, 3 / columns**0.5, (rows, columns)).astype(np.float32)
+        tensors[f"pitch.{name}.bias"] = rng.normal(0, 0.3, (1, rows)).astype(np.float32)
+    for name, inputs in {"gru1": dense, "gru2": hidden}.items():
+        for part, columns in {"input": inputs, "recurrent": hidden}.items():
+            matrix = rng.normal(0, 1.5 / columns**0.5, (3 * hidden, columns))
+            tensors[f"pitch.{name}.{part}_weight"] = matrix.astype(np.float32)
+            tensors[f"pitch.{name}.{part}_bias"] = rng.normal(0, 0.2, (1, 3 * hidden)).astype(np.float32)
+    return tensors

@@ -27,15 +27,21 @@ typedef struct percepnet_analysis {
 } percepnet_analysis;
 
 /* noisy and clean hold n_hops * PERCEPNET_HOP samples at 48 kHz; clean may be null. pitch_source, if not null, replaces
- * noisy as the signal whose pitch is tracked (the clean signal, to see what the tracker costs). */
-PERCEPNET_API int percepnet_analyze(int lookahead, const float *noisy, const float *clean, const float *pitch_source,
-                                    size_t n_hops, percepnet_analysis *analysis);
+ * noisy as the signal whose pitch is tracked, by the plain tracker (the clean signal, to see what the tracker costs). tracker:
+ * the model whose learned tracker finds the pitch of noisy; null, or one without: the plain tracker does. */
+PERCEPNET_API int percepnet_analyze(int lookahead, const percepnet_model *tracker, const float *noisy, const float *clean,
+                                    const float *pitch_source, size_t n_hops, percepnet_analysis *analysis);
 
 /* Runs the network alone from a fresh state: features [n][FEATURES] unscaled, in a model that has dereverb
  * [n][FEATURES + 1] with that amount behind them -> gains, strengths [n][BANDS] and, where not
  * null and the model has the head, speech [n]. */
 PERCEPNET_API int percepnet_network_run(const percepnet_model *model, const float *features, size_t n, float *gains,
                                         float *strengths, float *speech);
+
+enum { PERCEPNET_PITCH_LAGS = 225, PERCEPNET_PITCH_CUES = 346 };
+/* What a learned pitch tracker sees of every hop: n_hops * PERCEPNET_HOP samples at 48 kHz -> cues
+ * [n_hops][PERCEPNET_PITCH_CUES], in -1..1 (pitch_cues.h). */
+PERCEPNET_API int percepnet_pitch_cues(const float *samples, size_t n_hops, float *cues);
 
 /* ---- single stages ---------------------------------------------------------------------------------------------- */
 

@@ -66,8 +66,10 @@ void percepnet_model_destroy(percepnet_model* model) { delete model; }
 int percepnet_model_lookahead(const percepnet_model* model) { return model->model.lookahead; }
 int percepnet_model_has_speech(const percepnet_model* model) { return model->model.network.has_speech() ? 1 : 0; }
 int percepnet_model_has_dereverb(const percepnet_model* model) { return model->model.network.has_dereverb() ? 1 : 0; }
-int64_t percepnet_model_n_weights(const percepnet_model* model) { return model->model.network.n_weights(); }
-const char* percepnet_model_isa(const percepnet_model* model) { return model->model.network.isa(); }
+int64_t percepnet_model_n_weights(const percepnet_model* model) {
+  return model->model.network.n_weights() + model->model.tracker.n_weights();
+}
+const char* percepnet_model_isa(const percepnet_model* model) { return model->model.network.kernel().name; }
 
 const char* percepnet_model_card(const percepnet_model* model, size_t* size) {
   *size = model->model.card.size();

@@ -12,6 +12,7 @@
 #include "gains.h"
 #include "guarded.h"
 #include "oracle.h"
+#include "pitch_cues.h"
 #include "postfilter.h"
 #include "synthesis.h"
 
@@ -61,11 +62,11 @@ void put_targets(const oracle::Products& products, const Frame& frame, std::size
 
 extern "C" {
 
-int percepnet_analyze(int lookahead, const float* noisy, const float* clean, const float* pitch_source, size_t n_hops,
+int percepnet_analyze(int lookahead, const percepnet_model* tracker, const float* noisy, const float* clean, const float* pitch_source, size_t n_hops,
                       percepnet_analysis* analysis) {
   if (!noisy || !analysis || lookahead < 0 || lookahead > LOOKAHEAD_MAX) return PERCEPNET_ERROR_ARGUMENT;
   return guarded([&] {
-    const auto front_end = std::make_unique<FrontEnd>(lookahead);
+    const auto front_end = std::make_unique<FrontEnd>(lookahead, tracker ? &tracker->model.tracker : nullptr);
     const auto pitch_front_end = std::make_unique<FrontEnd>(lookahead);
     const auto clean_twin = std::make_unique<oracle::Clean>();
     const auto products = std::make_unique<oracle::Products>();
@@ -82,6 +83,25 @@ int percepnet_analyze(int lookahead, const float* noisy, const float* clean, con
         put_targets(*products, *frame, i, *analysis);
       }
       ++i;
+    }
+    return static_cast<int>(PERCEPNET_OK);
+  });
+}
+
+int percepnet_pitch_cues(const float* samples, size_t n_hops, float* cues) {
+  if (!samples || !cues) return PERCEPNET_ERROR_ARGUMENT;
+  return guarded([&] {
+    const auto pitch = std::make_unique<Pitch>();
+    PitchCues pitch_cues;
+    DcBlocker dc_blocker;
+    History history;
+    for (std::size_t hop = 0; hop < n_hops; ++hop) {
+      dc_blocker.apply(samples + hop * HOP, history.next_hop());
+      history.advance();
+      Spectrum spectrum;
+      analysis::forward(history.window(0), spectrum);
+      pitch->observe(history);
+      pitch_cues.observe(pitch->newest_correlations(), spectrum, cues + hop * PitchCues::COUNT);
     }
     return static_cast<int>(PERCEPNET_OK);
   });

@@ -19,7 +19,7 @@ void renew(T& object, Arguments... arguments) noexcept {
 }  // namespace
 
 Channel::Channel(const Model& model)
-    : model_(model), front_end_(model.lookahead), network_state_(model.network) {}
+    : model_(model), front_end_(model.lookahead, &model.tracker), network_state_(model.network) {}
 
 void Channel::settle(const Frame& frame, Estimate& estimate) noexcept {
   if (frame.gated) {
@@ -50,7 +50,7 @@ void Channel::render(const Frame& frame, const Estimate& estimate, float attenua
 }
 
 void Channel::reset() noexcept {
-  renew(front_end_, model_.lookahead);
+  renew(front_end_, model_.lookahead, &model_.tracker);
   network_state_.reset();
   renew(postfilter_);
   renew(synthesis_);

@@ -27,13 +27,13 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   bands::product(newest.spectrum, newest.spectrum, newest.energy);
   newest.quiet = quiet(newest.energy);
   features_.observe(newest.energy, newest.quiet);
-  pitch_.track(history_);
+  const Track tracked = track(newest.spectrum);
   if (newest.index < lookahead_) return nullptr;
 
   Frame& frame = at(newest.index - lookahead_);
   frame.gated = true;
   for (int i = 0; i <= lookahead_; ++i) frame.gated = frame.gated && at(frame.index + i).quiet;
-  const Pitch::Decision decision = pitch_.decide(history_, lookahead_);
+  const Pitch::Decision decision = pitch_.refine(history_, lookahead_, tracked.lag);
   frame.period = guide ? guide->period : decision.period;
   frame.correlation = guide ? guide->correlation : decision.correlation;
   float combed[WINDOW];
@@ -42,8 +42,20 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   bands::product(frame.comb, frame.comb, frame.comb_energy);
   bands::product(frame.spectrum, frame.comb, frame.comb_product);
   Features::coherence(frame);
-  features_.compute(pitch_.newest_correlation(), pitch_.peakiness(), frame);
+  features_.compute(tracked.voicing, pitch_.peakiness(), frame);
   return &frame;
+}
+
+FrontEnd::Track FrontEnd::track(const Spectrum& newest) noexcept {
+  pitch_.observe(history_);
+  if (tracker_ == nullptr) {
+    pitch_.extend_path();
+    return {pitch_.trace(lookahead_), pitch_.newest_correlation()};
+  }
+  float cues[PitchCues::COUNT];
+  cues_.observe(pitch_.newest_correlations(), newest, cues);
+  const Tracker::Decision decision = tracker_->run(cues, tracker_state_);
+  return {decision.lag, decision.voicing};
 }
 
 }  // namespace percepnet

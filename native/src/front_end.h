@@ -3,13 +3,15 @@
 
 #include "dc_blocker.h"
 #include "features.h"
-#include "pitch.h"
+#include "tracker.h"
 
 namespace percepnet {
 
 class FrontEnd {
  public:
-  explicit FrontEnd(int lookahead) noexcept : lookahead_(lookahead) {}
+  // tracker: finds the pitch; null, or one that is not present: the plain tracker does.
+  explicit FrontEnd(int lookahead, const Tracker* tracker = nullptr) noexcept
+      : lookahead_(lookahead), tracker_(tracker != nullptr && tracker->present() ? tracker : nullptr) {}
 
   static constexpr int RUN_MAX = 4;  // frames that are valid at the same time
 
@@ -21,15 +23,25 @@ class FrontEnd {
   int lookahead() const noexcept { return lookahead_; }
 
  private:
+  // Of the frame `lookahead` hops ago, if there is one: index of its lag, and how surely it is voiced, -1..1.
+  struct Track {
+    int lag;
+    float voicing;
+  };
+  Track track(const Spectrum& newest) noexcept;
+
   Frame& at(std::int64_t index) noexcept { return frames_[index % N_FRAMES]; }
 
   static constexpr int N_FRAMES = LOOKAHEAD_MAX + RUN_MAX;
 
   int lookahead_;
+  const Tracker* tracker_;
   std::int64_t hops_ = 0;
   DcBlocker dc_blocker_;
   History history_;
   Pitch pitch_;
+  PitchCues cues_;
+  Tracker::State tracker_state_ = {};
   Features features_;
   Frame frames_[N_FRAMES] = {};
 };

@@ -12,7 +12,8 @@ int Model::read(const void* bytes, std::size_t size) noexcept {
     if (status != PERCEPNET_OK) return status;
     lookahead = weights.lookahead();
     card = weights.card();
-    return network.read(weights);
+    const int tensors = network.read(weights);
+    return tensors == PERCEPNET_OK ? tracker.read(weights, network.kernel()) : tensors;
   });
 }
 

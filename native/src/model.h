@@ -5,6 +5,7 @@
 #include <string>
 
 #include "network.h"
+#include "tracker.h"
 
 namespace percepnet {
 
@@ -12,6 +13,7 @@ struct Model {
   int lookahead = 0;  // hops
   std::string card;   // UTF-8 JSON
   Network network;
+  Tracker tracker;
 
   // Copies what it needs from the bytes; a percepnet_status. After an error the model is not to be used.
   int read(const void* bytes, std::size_t size) noexcept;

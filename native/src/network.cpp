@@ -1,8 +1,9 @@
 #include "network.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
+
+#include "layer_reader.h"
 
 namespace percepnet {
 
@@ -12,87 +13,38 @@ using layers::Affine;
 namespace {
 
 constexpr int CONV1_TAPS = 5, CONV2_TAPS = 3;  // frames
-constexpr int SIZE_MAX_PER_LAYER = 4096;
-
-const Tensor* find(const Weights& weights, const std::string& name, int rows, int columns) {
-  const Tensor* tensor = weights.find(name);
-  return tensor != nullptr && tensor->rows() == rows && tensor->columns() == columns ? tensor : nullptr;
-}
-
-const Tensor* find_float(const Weights& weights, const std::string& name, int rows, int columns) {
-  const Tensor* tensor = find(weights, name, rows, columns);
-  return tensor != nullptr && !tensor->is_int8() ? tensor : nullptr;
-}
-
-// A layer's size is that of a tensor; 0 if it is missing or absurd.
-int size_of(const Tensor* tensor, int (Tensor::*dimension)() const noexcept) noexcept {
-  const int size = tensor != nullptr ? (tensor->*dimension)() : 0;
-  return size <= SIZE_MAX_PER_LAYER ? size : 0;
-}
 
 }  // namespace
 
 int Network::read(const Weights& weights) {
-  const int d = size_of(weights.find("dense.weight"), &Tensor::rows);
-  const int h = size_of(weights.find("conv1.weight"), &Tensor::rows);
-  const int r = size_of(weights.find("gru_strength.recurrent_weight"), &Tensor::columns);
-  const Tensor* mean = find_float(weights, "features.mean", 1, FEATURES);
-  const Tensor* scale = find_float(weights, "features.scale", 1, FEATURES);
+  const kernels::Kernel& kernel = *kernel_;
+  LayerReader reader(weights, kernel);
+  const int d = reader.rows("dense.weight"), h = reader.rows("conv1.weight");
+  const int r = reader.columns("gru_strength.recurrent_weight");
+  const Tensor* mean = reader.find_float("features.mean", 1, FEATURES);
+  const Tensor* scale = reader.find_float("features.scale", 1, FEATURES);
   if (d == 0 || h == 0 || r == 0 || mean == nullptr || scale == nullptr) return PERCEPNET_ERROR_TENSORS;
   mean_ = mean->values();
   scale_ = scale->values();
 
   has_dereverb_ = weights.scalars() > 0;
-  n_weights_ = 0;
-  Affine dense, conv1, conv2, gains, strengths, speech;
-  bool complete = read_affine(weights, "dense", "", d, FEATURES + weights.scalars(), dense, Inputs::ANY) &&
-                  read_affine(weights, "conv1", "", h, CONV1_TAPS * d, conv1) &&
-                  read_affine(weights, "conv2", "", h, CONV2_TAPS * h, conv2) &&
-                  read_gru(weights, "gru1", h, h, gru1_) && read_gru(weights, "gru2", h, h, gru2_) &&
-                  read_gru(weights, "gru3", h, h, gru3_) && read_gru(weights, "gru_gain", h, h, gru_gain_) &&
-                  read_gru(weights, "gru_strength", 2 * h, r, gru_strength_) &&
-                  read_affine(weights, "gains", "", BANDS, 5 * h, gains) &&
-                  read_affine(weights, "strengths", "", BANDS, r, strengths);
   has_speech_ = weights.find("speech.weight") != nullptr;
-  if (has_speech_) complete = complete && read_affine(weights, "speech", "", 1, 5 * h, speech);
+  const int n_inputs = FEATURES + weights.scalars();
+  Affine conv1, conv2;
+  const bool complete =
+      reader.dense("dense", d, n_inputs, Activation::TANH, dense_, LayerReader::Inputs::ANY) &&
+      reader.affine("conv1", h, CONV1_TAPS * d, conv1) && reader.affine("conv2", h, CONV2_TAPS * h, conv2) &&
+      reader.gru("gru1", h, h, gru1_) && reader.gru("gru2", h, h, gru2_) && reader.gru("gru3", h, h, gru3_) &&
+      reader.gru("gru_gain", h, h, gru_gain_) && reader.gru("gru_strength", 2 * h, r, gru_strength_) &&
+      reader.dense("gains", BANDS, 5 * h, Activation::SIGMOID, gains_) &&
+      reader.dense("strengths", BANDS, r, Activation::SIGMOID, strengths_) &&
+      (!has_speech_ || reader.dense("speech", 1, 5 * h, Activation::SIGMOID, speech_));
   if (!complete) return PERCEPNET_ERROR_TENSORS;
-
-  const kernels::Kernel& kernel = *kernel_;
-  dense_ = {kernel, std::move(dense), Activation::TANH};
   conv1_ = {kernel, std::move(conv1), CONV1_TAPS, Activation::TANH};
   conv2_ = {kernel, std::move(conv2), CONV2_TAPS, Activation::TANH};
-  gains_ = {kernel, std::move(gains), Activation::SIGMOID};
-  strengths_ = {kernel, std::move(strengths), Activation::SIGMOID};
-  speech_ = {kernel, std::move(speech), Activation::SIGMOID};
+  n_weights_ = reader.n_weights();
   lay_out(d, h, r);
   return PERCEPNET_OK;
-}
-
-bool Network::read_affine(const Weights& weights, const char* name, const char* part, int rows, int columns,
-                          Affine& affine, Inputs inputs) {
-  const std::string prefix = std::string(name) + "." + part;
-  const Tensor* weight = find(weights, prefix + "weight", rows, columns);
-  const Tensor* bias = find_float(weights, prefix + "bias", 1, rows);
-  if (weight == nullptr || bias == nullptr) return false;
-  if (weight->is_int8() && inputs != Inputs::BOUNDED) return false;
-  const std::vector<float> biases = bias->values();
-  if (weight->is_sparse()) {
-    affine = {*kernel_, weight->integers(), weight->index(), weight->scales().data(), biases.data(), rows, columns};
-  } else if (weight->is_int8()) {
-    affine = {*kernel_, weight->integers(), weight->scales().data(), biases.data(), rows, columns};
-  } else {
-    affine = {*kernel_, weight->values().data(), biases.data(), rows, columns};
-  }
-  n_weights_ += weight->n_values() + rows;
-  return true;
-}
-
-bool Network::read_gru(const Weights& weights, const char* name, int inputs, int size, layers::Gru& gru) {
-  Affine input, recurrent;
-  if (!read_affine(weights, name, "input_", 3 * size, inputs, input)) return false;
-  if (!read_affine(weights, name, "recurrent_", 3 * size, size, recurrent)) return false;
-  gru = {*kernel_, std::move(input), std::move(recurrent)};
-  return true;
 }
 
 void Network::lay_out(int dense_size, int hidden, int strength_size) {

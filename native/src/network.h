@@ -62,7 +62,7 @@ class Network {
 
   bool has_dereverb() const noexcept { return has_dereverb_; }
   bool has_speech() const noexcept { return has_speech_; }
-  const char* isa() const noexcept { return kernel_->name; }  // of the kernel
+  const kernels::Kernel& kernel() const noexcept { return *kernel_; }
   std::int64_t n_weights() const noexcept { return n_weights_; }  // kept ones; biases included, feature scaling not
 
  private:
@@ -90,12 +90,6 @@ class Network {
   Parts rows(Workspace& workspace, int n, std::size_t part) const noexcept;
   void scale(const Job* jobs, int n, float* const* inputs) const noexcept;
 
-  // What a layer's inputs may be: int8 wants them in -1..1, which outputs of layers are and features are not.
-  enum class Inputs { ANY, BOUNDED };
-
-  bool read_affine(const Weights& weights, const char* name, const char* part, int rows, int columns,
-                   layers::Affine& affine, Inputs inputs = Inputs::BOUNDED);
-  bool read_gru(const Weights& weights, const char* name, int inputs, int size, layers::Gru& gru);
   void lay_out(int dense_size, int hidden, int strength_size);
 
   const kernels::Kernel* kernel_ = &kernels::choose();

@@ -90,17 +90,15 @@ float larger(float a, float b) noexcept { return a > b ? a : b; }
 
 }  // namespace
 
-void Pitch::track(const History& history) noexcept {
+void Pitch::observe(const History& history) noexcept {
   push_low_rate(history);
   push_residual();
   newest_ = (newest_ + 1) % (LOOKAHEAD_MAX + 1);
-  Step& step = steps_[newest_];
-  const float energy = correlate(step);
+  correlate(steps_[newest_]);
   float l1 = 0.0f;
   for (int n = 0; n < LOW_WINDOW; ++n) l1 += std::fabs(residual_[LAG_MAX + n]);
-  const bool silent = energy < SILENCE * LOW_WINDOW;
-  peakiness_ = silent ? 0.0f : l1 / std::sqrt(energy * LOW_WINDOW);
-  extend_path(step, loudness(energy));
+  const bool silent = energy_ < SILENCE * LOW_WINDOW;
+  peakiness_ = silent ? 0.0f : l1 / std::sqrt(energy_ * LOW_WINDOW);
 }
 
 void Pitch::push_low_rate(const History& history) noexcept {
@@ -153,19 +151,18 @@ void Pitch::multiply_by_past(float* products) const noexcept {
   }
 }
 
-// 2 <e, e_lag> / (floor + |e|^2 + |e_lag|^2) for every lag; returns |e|^2. A window is two hops, and the products of the
-// older one are known.
-float Pitch::correlate(Step& step) noexcept {
+// 2 <e, e_lag> / (floor + |e|^2 + |e_lag|^2) for every lag. A window is two hops, and the products of the older one are known.
+void Pitch::correlate(Step& step) noexcept {
   float products[PRODUCTS];
   multiply_by_past(products);
   const float* e = residual_ + LAG_MAX;
-  const float energy = dot(e, e, LOW_WINDOW);
-  const bool silent = energy < SILENCE * LOW_WINDOW;
+  energy_ = dot(e, e, LOW_WINDOW);
+  const bool silent = energy_ < SILENCE * LOW_WINDOW;
   double lagged = dot(e - LAG_MIN, e - LAG_MIN, LOW_WINDOW);
   float total[LAGS];
   for (int i = 0; i < LAGS; ++i) {
     const float* past = e - LAG_MIN - i;
-    total[i] = CORRELATION_FLOOR * LOW_WINDOW + energy + static_cast<float>(lagged);
+    total[i] = CORRELATION_FLOOR * LOW_WINDOW + energy_ + static_cast<float>(lagged);
     const double enters = i + 1 < LAGS ? past[-1] : 0.0, leaves = past[LOW_WINDOW - 1];
     lagged += enters * enters - leaves * leaves;
     lagged = lagged > 0.0 ? lagged : 0.0;
@@ -175,21 +172,22 @@ float Pitch::correlate(Step& step) noexcept {
     step.correlation[i] = silent ? 0.0f : 2.0f * (older_products_[reverse] + products[reverse]) / total[i];
   }
   std::memcpy(older_products_, products, sizeof products);
-  return energy;
 }
 
 // Energy relative to the mean of the last hops, this one included: loud hops decide the path.
-float Pitch::loudness(float energy) noexcept {
-  energies_[energies_next_] = energy;
+float Pitch::loudness() noexcept {
+  energies_[energies_next_] = energy_;
   energies_next_ = (energies_next_ + 1) % ENERGY_HOPS;
   if (energies_known_ < ENERGY_HOPS) ++energies_known_;
   float sum = 0.0f;
   for (int i = 0; i < energies_known_; ++i) sum += energies_[i];
-  const float relative = sum > 0.0f ? energy * static_cast<float>(energies_known_) / sum : LOUDNESS_MIN;
+  const float relative = sum > 0.0f ? energy_ * static_cast<float>(energies_known_) / sum : LOUDNESS_MIN;
   return relative < LOUDNESS_MIN ? LOUDNESS_MIN : relative > LOUDNESS_MAX ? LOUDNESS_MAX : relative;
 }
 
-void Pitch::extend_path(Step& step, float weight) noexcept {
+void Pitch::extend_path() noexcept {
+  Step& step = steps_[newest_];
+  const float weight = loudness();
   const float* c = step.correlation;
   const int jump_from = lowest_argmax(score_, LAGS);
   const float jump = score_[jump_from] - JUMP_COST;
@@ -228,14 +226,17 @@ void Pitch::extend_path(Step& step, float weight) noexcept {
   for (float& s : score_) s -= top;
 }
 
-Pitch::Decision Pitch::decide(const History& history, int lookahead) const noexcept {
-  int index = best_, step = newest_;
-  for (int i = 0; i < lookahead; ++i) {
-    index = steps_[step].from[index];
-    step = (step + LOOKAHEAD_MAX) % (LOOKAHEAD_MAX + 1);
-  }
+int Pitch::step_before(int hops) const noexcept { return (newest_ + LOOKAHEAD_MAX + 1 - hops) % (LOOKAHEAD_MAX + 1); }
+
+int Pitch::trace(int lookahead) const noexcept {
+  int lag = best_;
+  for (int i = 0; i < lookahead; ++i) lag = steps_[step_before(i)].from[lag];
+  return lag;
+}
+
+Pitch::Decision Pitch::refine(const History& history, int lookahead, int lag) const noexcept {
   const float* y = history.window(lookahead);
-  const int center = DECIMATION * (LAG_MIN + index);
+  const int center = DECIMATION * (LAG_MIN + lag);
   float correlation[2 * REFINE + 1];
   for (int i = 0; i <= 2 * REFINE; ++i) {
     const float* past = y - (center - REFINE + i);
@@ -250,7 +251,7 @@ Pitch::Decision Pitch::decide(const History& history, int lookahead) const noexc
     period += std::floor(offset * PERIOD_STEPS + 0.5f) / PERIOD_STEPS;
   }
   period = period < PERIOD_MIN ? PERIOD_MIN : period > PERIOD_MAX ? PERIOD_MAX : period;
-  return {period, steps_[step].correlation[index]};
+  return {period, steps_[step_before(lookahead)].correlation[lag]};
 }
 
 }  // namespace percepnet

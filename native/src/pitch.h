@@ -21,8 +21,13 @@ class Pitch {
   static constexpr int LAG_MAX = PERIOD_MAX / DECIMATION;
   static constexpr int LAGS = LAG_MAX - LAG_MIN + 1;
 
-  // Takes the newest hop of the history and extends the path by one step.
-  void track(const History& history) noexcept;
+  // Takes the newest hop of the history: its correlations are known then.
+  void observe(const History& history) noexcept;
+  // LAGS values, of the newest hop.
+  const float* newest_correlations() const noexcept { return newest().correlation; }
+
+  // Extends the path by the hop that was observed last.
+  void extend_path() noexcept;
 
   // Correlation of the newest hop at the end of the best path so far: it knows the look-ahead.
   float newest_correlation() const noexcept { return newest().correlation[best_]; }
@@ -34,8 +39,11 @@ class Pitch {
     float period;       // samples at 48 kHz, multiples of 1/8, PERIOD_MIN..PERIOD_MAX
     float correlation;  // plain, at the lag chosen; -1..1
   };
-  // The best path's lag `lookahead` hops ago, refined on that hop's window. At least lookahead + 1 hops were tracked.
-  Decision decide(const History& history, int lookahead) const noexcept;
+  // Index of the best path's lag `lookahead` hops ago. It means nothing before lookahead + 1 hops were observed.
+  int trace(int lookahead) const noexcept;
+
+  // A lag of the hop `lookahead` ago, given by its index, refined on that hop's window.
+  Decision refine(const History& history, int lookahead, int lag) const noexcept;
 
  private:
   static constexpr int LOW_HOP = HOP / DECIMATION;
@@ -49,13 +57,13 @@ class Pitch {
     std::int16_t from[LAGS];  // index of the lag one hop earlier on the best path to each lag
   };
 
+  int step_before(int hops) const noexcept;
   const Step& newest() const noexcept { return steps_[newest_]; }
   void push_low_rate(const History& history) noexcept;
   void push_residual() noexcept;
   void multiply_by_past(float* products) const noexcept;
-  float correlate(Step& step) noexcept;
-  void extend_path(Step& step, float weight) noexcept;
-  float loudness(float energy) noexcept;
+  void correlate(Step& step) noexcept;
+  float loudness() noexcept;
 
   float low_[LOW_WINDOW + LPC_ORDER] = {};        // 16 kHz signal, newest at the end
   float residual_[LAG_MAX + LOW_WINDOW] = {};     // of it
@@ -66,6 +74,7 @@ class Pitch {
   Step steps_[LOOKAHEAD_MAX + 1] = {};
   int newest_ = 0;
   int best_ = 0;
+  float energy_ = 0.0f;  // of the newest window's residual
   float peakiness_ = 0.0f;
 };
 

@@ -25,6 +25,7 @@ WINDOW = 2 * HOP
 BINS = WINDOW // 2 + 1
 BANDS = 34
 FEATURES = 72
+PITCH_LAGS, PITCH_CUES = 225, 346
 LOOKAHEAD_MAX = 3
 PERIOD_MIN = 96
 PERIOD_MAX = 768
@@ -124,7 +125,8 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "percepnet_set_bypass": (c_int, (c_void_p, c_int)),
     "percepnet_set_residual": (c_int, (c_void_p, c_int)),
     "percepnet_invalid_samples": (c_int64, (c_void_p, POINTER(c_int64))),
-    "percepnet_analyze": (c_int, (c_int, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(_Analysis))),
+    "percepnet_analyze": (c_int, (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(_Analysis))),
+    "percepnet_pitch_cues": (c_int, (c_void_p, c_size_t, c_void_p)),
     "percepnet_network_run": (c_int, (c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
     "percepnet_stage_elementary": (c_int, (c_int, c_void_p, c_size_t, c_void_p)),
     "percepnet_stage_dc_blocker": (c_int, (c_void_p, c_size_t, c_void_p)),
@@ -467,11 +469,12 @@ def analyze(
     clean: npt.ArrayLike | None = None,
     lookahead: int = 2,
     pitch_source: npt.ArrayLike | None = None,
+    tracker: ModelHandle | None = None,
 ) -> Analysis:
     """Features of a recording and, given its clean twin, oracles and band statistics.
 
     All signals are (samples,) at 48 kHz, of the same length, a multiple of HOP. `pitch_source` replaces `noisy` as the
-    signal whose pitch is tracked.
+    signal whose pitch is tracked, by the plain tracker; `tracker` is the model whose tracker finds the pitch of `noisy`.
     """
     noisy = _floats(noisy, None)
     if len(noisy) % HOP:
@@ -494,10 +497,24 @@ def analyze(
         arrays["statistics"] = np.empty((n, len(STATISTICS), BANDS), np.float32)
     native = _Analysis(**{name: _pointer(array) for name, array in arrays.items()})
     status = _library.percepnet_analyze(
-        lookahead, _pointer(noisy), _pointer(clean), _pointer(pitch_source), n_hops, byref(native)
+        lookahead,
+        tracker.pointer if tracker else None,
+        _pointer(noisy),
+        _pointer(clean),
+        _pointer(pitch_source),
+        n_hops,
+        byref(native),
     )
     _check(status)
     return Analysis(**{name: arrays.get(name) for name in _ANALYSIS_FIELDS})  # type: ignore[arg-type]
+
+
+def pitch_cues(samples: npt.ArrayLike) -> Float32Array:
+    """What a learned pitch tracker sees of each hop: (samples,) at 48 kHz, whole hops -> (hops, PITCH_CUES) in [-1, 1]."""
+    samples = _floats(samples, None)
+    cues = np.empty((len(samples) // HOP, PITCH_CUES), np.float32)
+    _check(_library.percepnet_pitch_cues(_pointer(samples), len(cues), _pointer(cues)))
+    return cues
 
 
 def network_run(model: ModelHandle, features: npt.ArrayLike) -> tuple[Float32Array, Float32Array, Float32Array | None]:

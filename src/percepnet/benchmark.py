@@ -159,7 +159,7 @@ def stages(handle: ModelHandle, hops: Floats, sample_rate: int, hot: int) -> dic
     analysis = []
     for _ in range(max(3, hot // WARM_UP)):
         start = time.thread_time()  # not the wall's: other programs may come in between
-        _core.analyze(recording, lookahead=handle.lookahead)
+        _core.analyze(recording, lookahead=handle.lookahead, tracker=handle)
         analysis.append((time.thread_time() - start) * 1e6 / WARM_UP * channels)
     nothing, times = EnhancerHandle(handle, sample_rate, channels, False, 0), []
     empty = np.empty((channels, 0), np.float32)

@@ -167,13 +167,14 @@ def stages(
 class Oracle:
     """Gains and strengths that only the clean signal can tell, for every frame that enhancing `noisy` takes.
 
-    noisy, clean: (samples,) at 48 kHz, of one length. pitch_source: whose pitch is tracked, if not that of `noisy`.
+    noisy, clean: (samples,) at 48 kHz, of one length. model: its look-ahead and pitch tracker serve. pitch_source: whose
+    pitch is tracked, if not that of `noisy`.
     """
 
-    def __init__(self, noisy: Array, clean: Array, lookahead: int, pitch_source: Array | None = None) -> None:
-        n_hops = _n_frames(noisy.size) + lookahead
+    def __init__(self, noisy: Array, clean: Array, model: Model, pitch_source: Array | None = None) -> None:
+        n_hops = _n_frames(noisy.size) + model.lookahead
         source = None if pitch_source is None else _padded(pitch_source, n_hops)
-        analysis = _core.analyze(_padded(noisy, n_hops), _padded(clean, n_hops), lookahead, source)
+        analysis = _core.analyze(_padded(noisy, n_hops), _padded(clean, n_hops), model.lookahead, source, model.handle)
         if analysis.gains is None or analysis.strengths is None or analysis.statistics is None:
             raise TypeError("an analysis with a clean twin has oracles")
         noisy_energy = analysis.statistics[:, _core.STATISTICS.index("E_Y")]
@@ -205,7 +206,7 @@ def _walk(samples: list[Array], model: Model) -> tuple[dict[str, Array], Frames,
         model_comb, _ = _enhance(noisy, model, False)
         return {"noisy": noisy, "model_bands": model_bands, "model_comb": model_comb} | last, frames, None
     clean = samples[1]
-    oracle = Oracle(noisy, clean, model.lookahead)
+    oracle = Oracle(noisy, clean, model)
     bands, _ = _enhance(noisy, model, False, oracle.ratio, no_comb)
     comb, _ = _enhance(noisy, model, False, oracle.gains, oracle.strengths)
     postfilter, _ = _enhance(noisy, model, True, oracle.gains, oracle.strengths)

@@ -9,7 +9,7 @@ import signals
 from percepnet import _core
 from percepnet.training import dataset
 from percepnet.training.bands import BAND_CENTRES, band_mask
-from percepnet.training.config import Config
+from percepnet.training.config import Config, DatasetConfig
 from percepnet.training.dataset import COLUMNS, DISTANCE, ENERGY_DB, FEATURE, GAIN, SPEECH, STRENGTH, Shards
 from percepnet.training.mixing import Mixture
 
@@ -27,7 +27,7 @@ def test_band_centres_are_those_of_the_specification() -> None:
 
 
 def test_bands_above_the_bandwidth_are_masked() -> None:
-    rows = dataset.encode(example(bandwidth_hz=8000.0), 2)
+    rows = dataset.encode(example(bandwidth_hz=8000.0), DatasetConfig())
 
     allowed = band_mask(8000.0)
     assert allowed.sum() == 25
@@ -41,7 +41,7 @@ def test_rows_are_the_analysis_of_the_core() -> None:
     analysis = _core.analyze(mixture.noisy, mixture.clean, lookahead=2)
     assert analysis.gains is not None
 
-    rows = dataset.encode(mixture, 2)
+    rows = dataset.encode(mixture, DatasetConfig())
 
     assert rows.shape == (198, COLUMNS)
     np.testing.assert_allclose(rows[:, FEATURE], analysis.features, rtol=1e-3, atol=1e-3)
@@ -53,7 +53,7 @@ def test_statistics_survive_half_precision() -> None:
     statistics = _core.analyze(mixture.noisy, mixture.clean, lookahead=2).statistics
     assert statistics is not None
 
-    rows = dataset.encode(mixture, 2).astype(np.float64)
+    rows = dataset.encode(mixture, DatasetConfig()).astype(np.float64)
     noisy, _, clean = (10 ** (part / 10) for part in np.split(rows[:, ENERGY_DB], 3, axis=1))
     _, noisy_clean, _ = np.split(1 - rows[:, DISTANCE], 3, axis=1)
 
@@ -66,8 +66,8 @@ def test_label_follows_the_speech() -> None:
     samples = np.concatenate((np.zeros(48000), signals.speech_like(1.0)[:48000])).astype(np.float32)
     hiss = signals.noise(2.0, level_db=-80).astype(np.float32)
 
-    label = dataset.encode(Mixture(samples + hiss, samples + hiss, 24000.0, "none", float("inf")), 2)[:, SPEECH]
-    silent = dataset.encode(replace(example(), snr_db=float("-inf")), 2)[:, SPEECH]
+    label = dataset.encode(Mixture(samples + hiss, samples + hiss, 24000.0, "none", float("inf")), DatasetConfig())[:, SPEECH]
+    silent = dataset.encode(replace(example(), snr_db=float("-inf")), DatasetConfig())[:, SPEECH]
 
     assert label[:97].sum() == 0
     assert label[100:].mean() > 0.5

@@ -71,7 +71,7 @@ def test_loss_falls(finished: Run) -> None:
 def test_recordings_that_were_not_trained_on_gain(finished: Run, pairs: Path) -> None:
     fresh = new_run(finished.config)
     fresh.average.set_scaling(finished.average.mean.numpy(), finished.average.scale.numpy())
-    held = validation_rows(pairs, finished.config.dataset.lookahead)
+    held = validation_rows(pairs, finished.config.dataset)
 
     assert validate(finished, held)["validation_loss"] < 0.85 * validate(fresh, held)["validation_loss"]
 

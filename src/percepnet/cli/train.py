@@ -10,11 +10,15 @@ def train(
     config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE...", help="Settings to change.")] = None,
     shards_only: Annotated[bool, typer.Option("--shards", help="Make shards of mixtures, endlessly by default.")] = False,
+    pitch: Annotated[
+        bool, typer.Option("--pitch", help="Train the pitch tracker instead, on shards that are made first.")
+    ] = False,
 ) -> None:
     """Train a network on shards of mixtures. Make the shards first, or meanwhile, with --shards in a second process."""
     from percepnet import MissingExtraError
 
     try:
+        from percepnet.training import pitch as pitch_training
         from percepnet.training.config import load_config
         from percepnet.training.dataset import generate
         from percepnet.training.train import train as run_training
@@ -24,7 +28,10 @@ def train(
         settings = load_config(config, overrides or [])
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    if shards_only:
+    if pitch:
+        pitch_training.generate(settings, typer.echo)
+        pitch_training.train(settings, typer.echo)
+    elif shards_only:
         generate(settings, typer.echo)
     else:
         run_training(settings, typer.echo)

@@ -78,6 +78,28 @@ class DatasetConfig:
     shards: int = 0  # how many to make; 0 is endless
     keep: int = 240  # the oldest beyond this many are deleted
     lookahead: int = 2  # hops
+    tracker: str = ""  # a model whose pitch tracker makes the features, such as "default"; empty: the plain tracker
+
+
+@dataclass(frozen=True)
+class PitchConfig:
+    """The learned pitch tracker, its shards and its training."""
+
+    folder: str = "runs/pitch"
+    seed: int = 1
+    shards: int = 60
+    dense: int = 96
+    hidden: int = 96
+    steps: int = 8000
+    batch: int = 48
+    frames: int = 250
+    burn_in: int = 20  # frames without loss
+    learning_rate: float = 3e-3
+    warm_up: int = 200
+    log_steps: int = 100  # a row in the log and a checkpoint
+    voicing: float = 0.5  # weight of the voicing loss
+    quantise_from_step: int = 0  # from here on weights and activations are rounded as int8 rounds them; 0: never
+    model: str = "default"  # whose tracker is replaced in the weight file that comes out
 
 
 @dataclass(frozen=True)
@@ -152,6 +174,7 @@ class Config:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     mixing: MixingConfig = field(default_factory=MixingConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    pitch: PitchConfig = field(default_factory=PitchConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

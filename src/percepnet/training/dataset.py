@@ -17,10 +17,11 @@ import numpy.typing as npt
 from percepnet import _core
 from percepnet._core import BANDS, FEATURES
 from percepnet.training.bands import band_mask
-from percepnet.training.config import Config
+from percepnet.training.config import Config, DatasetConfig
 from percepnet.training.corpus import INDEX_FILE, Corpus, build_cache, read_set_aside, read_sources, training_sources
 from percepnet.training.mixing import Mixer, Mixture
 from percepnet.training.rooms import build_bank, load_bank
+from percepnet.weights import load_model
 
 Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
@@ -61,9 +62,10 @@ def encode_statistics(statistics: Floats) -> tuple[Floats, Floats]:
     return np.concatenate(energies_db, 1).astype(np.float32), np.concatenate(distances, 1).astype(np.float32)
 
 
-def encode(mixture: Mixture, lookahead: int) -> Halves:
+def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
     """A mixture through the core: (frames, COLUMNS) float16."""
-    analysis = _core.analyze(mixture.noisy, mixture.clean, lookahead=lookahead)
+    tracker = load_model(config.tracker).handle if config.tracker else None
+    analysis = _core.analyze(mixture.noisy, mixture.clean, config.lookahead, tracker=tracker)
     assert analysis.gains is not None  # clean was given
     assert analysis.strengths is not None
     assert analysis.statistics is not None
@@ -81,7 +83,7 @@ def encode(mixture: Mixture, lookahead: int) -> Halves:
 def make_shard(mixer: Mixer, config: Config, index: int) -> Halves:
     """Shard number ``index``: (mixtures, frames, COLUMNS) float16."""
     generators = (np.random.default_rng((config.mixing.seed, index, i)) for i in range(config.dataset.mixtures_per_shard))
-    return np.stack([encode(mixer.mix(generator), config.dataset.lookahead) for generator in generators])
+    return np.stack([encode(mixer.mix(generator), config.dataset) for generator in generators])
 
 
 def shard_path(folder: Path, index: int) -> Path:

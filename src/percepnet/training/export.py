@@ -23,8 +23,10 @@ from percepnet._core import BANDS, FEATURES
 from percepnet.training import int8
 from percepnet.training.bands import BAND_CENTRES
 from percepnet.training.int8 import Int8, Tensor
+from percepnet.weights import load_model
 
 if TYPE_CHECKING:
+    from percepnet.training.config import Config
     from percepnet.training.model import Network
     from percepnet.training.train import Run
 
@@ -33,6 +35,7 @@ Floats = npt.NDArray[np.float32]
 MAGIC, VERSION = b"PERCEPNT", 2
 COMB_HALF_ORDER = 5
 HEADER_SIZE, ENTRY_SIZE, ALIGNMENT = 256, 96, 64
+TRACKER = "pitch."  # how the names of its tensors begin
 CHECKED_FROM = 16  # the checksum covers everything from here
 EQUALITY = 1e-4  # largest difference between core and PyTorch that an export tolerates
 
@@ -63,19 +66,38 @@ def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[s
     return MAGIC + struct.pack("<II", VERSION, zlib.crc32(checked)) + checked
 
 
-def read_weights(contents: bytes) -> dict[str, Floats]:
-    """The tensors of a float32 weight file that the core accepts: (rows, columns) each, under their names."""
+def read_tensors(contents: bytes) -> dict[str, Tensor]:
+    """The tensors of a weight file that the core accepts, none of them block-sparse: (rows, columns) each, by name."""
     _core.ModelHandle(contents)  # refuses what is damaged
     (count,) = struct.unpack_from("<I", contents, 36)
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for i in range(count):
-        entry = struct.unpack_from("<40sIIIIQ", contents, HEADER_SIZE + ENTRY_SIZE * i)
-        name, kind, _, rows, columns, offset = entry
-        if kind != 0:
-            raise ValueError(f"expected a float32 weight file, got one whose {name.decode().rstrip(chr(0))} is int8")
-        values = np.frombuffer(contents, "<f4", rows * columns, offset)
-        tensors[name.decode().rstrip("\0")] = values.reshape(rows, columns).astype(np.float32)
+        entry = struct.unpack_from("<40sIIIIQQQ", contents, HEADER_SIZE + ENTRY_SIZE * i)
+        padded_name, is_int8, is_sparse, rows, columns, offset, _, scales_offset = entry
+        name = padded_name.decode().rstrip("\0")
+        if is_sparse:
+            raise ValueError(f"expected dense tensors, got a block-sparse {name}")
+        values = np.frombuffer(contents, np.int8 if is_int8 else "<f4", rows * columns, offset).reshape(rows, columns)
+        scales = np.frombuffer(contents, "<f4", rows * is_int8, scales_offset).astype(np.float32)
+        tensors[name] = Int8(values, scales) if is_int8 else values.astype(np.float32)
     return tensors
+
+
+def read_weights(contents: bytes) -> dict[str, Floats]:
+    """The tensors of a float32 network, those of its pitch tracker left out."""
+    tensors = {name: tensor for name, tensor in read_tensors(contents).items() if not name.startswith(TRACKER)}
+    quantised = [name for name, tensor in tensors.items() if isinstance(tensor, Int8)]
+    if quantised:
+        raise ValueError(f"expected a float32 weight file, got one whose {quantised[0]} is int8")
+    return {name: np.asarray(tensor) for name, tensor in tensors.items()}
+
+
+def tracker_tensors(config: Config) -> dict[str, Tensor]:
+    """The pitch tracker of the model that ``dataset.tracker`` names, which made a run's features; nothing for the plain one."""
+    if not config.dataset.tracker:
+        return {}
+    tensors = read_tensors(load_model(config.dataset.tracker).contents)
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(TRACKER)}
 
 
 def _bytes(tensor: Tensor) -> tuple[bytes, bytes, bytes]:
@@ -154,7 +176,7 @@ def check_features(run: Run) -> Floats:
     from percepnet.training.train import validation_rows
 
     if run.config.train.validation:
-        rows = validation_rows(Path(run.config.train.validation), run.config.dataset.lookahead)[:8]
+        rows = validation_rows(Path(run.config.train.validation), run.config.dataset)[:8]
     else:
         rows = np.stack(list(Shards(Path(run.config.dataset.folder), 1).mixtures(8))).astype(np.float32)
     n_inputs = FEATURES + run.config.model.dereverb
@@ -169,10 +191,11 @@ def export_run(run: Run, features: Floats, card: Mapping[str, object], to_int8: 
     from percepnet.training.model import named_tensors
 
     tensors, lookahead = named_tensors(run.average), run.config.dataset.lookahead
-    contents = write_weights(tensors, lookahead, card)
+    tracker = tracker_tensors(run.config)
+    contents = write_weights({**tensors, **tracker}, lookahead, card)
     difference = prove_equality(run.average, contents, features)
     if to_int8:
-        quantised = int8.quantise_tensors(tensors)
+        quantised = {**int8.quantise_tensors(tensors), **tracker}
         cost = quantisation_cost(contents, write_weights(quantised, lookahead, card), features)
         contents = write_weights(quantised, lookahead, {**card, "quantisation": {"type": "int8"} | cost})
         prove_int8(quantised, contents, features)

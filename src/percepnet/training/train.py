@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from percepnet import _core
-from percepnet.training.config import Config, TrainConfig, config_from_json, config_json
+from percepnet.training.config import Config, DatasetConfig, TrainConfig, config_from_json, config_json
 from percepnet.training.dataset import COLUMNS, FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
 from percepnet.training.loss import total_loss, unpack
@@ -107,13 +107,17 @@ def load_checkpoint(path: Path, config: Config | None = None) -> Run:
     return run
 
 
-def validation_rows(folder: Path, lookahead: int) -> Floats:
-    """The pairs of a folder (clean/ and noisy/) through the core: (pairs, frames, COLUMNS), padded with uncounted frames."""
-    pairs = []
+def read_pairs(folder: Path) -> Iterator[Mixture]:
+    """The pairs of a folder (clean/ and noisy/), cut to whole hops."""
     for path in sorted((folder / "noisy").glob("*.wav")):
         noisy, clean = (soundfile.read(folder / kind / path.name, dtype="float32")[0] for kind in ("noisy", "clean"))
         whole = len(noisy) // _core.HOP * _core.HOP
-        pairs.append(encode(Mixture(noisy[:whole], clean[:whole], FULL_BANDWIDTH_HZ, "", 0.0), lookahead))
+        yield Mixture(noisy[:whole], clean[:whole], FULL_BANDWIDTH_HZ, "", 0.0)
+
+
+def validation_rows(folder: Path, config: DatasetConfig) -> Floats:
+    """The pairs of a folder through the core: (pairs, frames, COLUMNS), padded with uncounted frames."""
+    pairs = [encode(pair, config) for pair in read_pairs(folder)]
     rows = np.zeros((len(pairs), max(len(p) for p in pairs), COLUMNS), dtype=np.float32)
     rows[..., GATED] = 1
     for row, pair in zip(rows, pairs, strict=True):
@@ -167,13 +171,13 @@ def train_step(run: Run, rows: Floats) -> dict[str, float]:
 class Log:
     """A CSV file with one row every few steps; a resumed run drops the rows that its checkpoint does not know."""
 
-    def __init__(self, path: Path, step: int) -> None:
+    def __init__(self, path: Path, step: int, fields: Sequence[str] = LOG_FIELDS) -> None:
         rows: list[dict[str, str]] = []
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
         self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, LOG_FIELDS, restval="")
+        self._writer = csv.DictWriter(self._file, fields, restval="")
         self._writer.writeheader()
         self._writer.writerows(rows)
         self._file.flush()
@@ -227,7 +231,7 @@ def train(config: Config, report: Callable[[str], None] = print) -> Run:
     shards = wait_for_shards(config, report)
     run = start(config, shards)
     (folder / "config.json").write_text(config_json(config), encoding="utf-8")
-    held = validation_rows(Path(config.train.validation), config.dataset.lookahead) if config.train.validation else None
+    held = validation_rows(Path(config.train.validation), config.dataset) if config.train.validation else None
     log = Log(folder / LOG, run.step)
     report(f"step {run.step} of {config.train.steps}, {shards.hours():.1f} h of shards, {count_weights(run.network)} weights")
     try:
