@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from networks import Tensors, random_tensors, without_blocks
+from networks import Tensors, random_tensors, random_tracker, without_blocks
 from percepnet.training.export import read_weights, write_weights
 from percepnet.training.int8 import Tensor, quantise, quantise_tensors
 
@@ -96,6 +96,7 @@ def weight_files() -> dict[str, bytes]:
         "sparse": quantise_tensors(without_blocks(random_tensors(dereverb=True, sizes=SPARSE_SIZES), 0.4)),
         "bare": dict(bare),
         "bare-int8": quantise_tensors(bare),
+        "tracker": quantise_tensors(bare | random_tracker(dense=5, hidden=6)),
     }
     return {kind: write_weights(tensors, i % 4, {"id": kind}) for i, (kind, tensors) in enumerate(kinds.items())}
 

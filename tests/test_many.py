@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import percepnet
 import signals
-from networks import random_tensors
+from networks import random_tensors, random_tracker
 from percepnet import _core
 from percepnet.training.export import write_weights
 from percepnet.training.int8 import quantise_tensors
@@ -23,7 +23,7 @@ Chunk = npt.NDArray[np.float32]
 
 
 def model(seed: int = 0, quantised: bool = True) -> percepnet.Model:
-    tensors = random_tensors(seed, dereverb=True)
+    tensors = random_tensors(seed, dereverb=True) | (random_tracker(seed) if seed else {})
     return percepnet.Model.from_bytes(write_weights(quantise_tensors(tensors) if quantised else tensors, 2, {"id": "random"}))
 
 

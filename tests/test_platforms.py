@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from networks import random_tensors, without_blocks
+from networks import random_tensors, random_tracker, without_blocks
 from percepnet import _core
 from percepnet.training.export import write_weights
 from percepnet.training.int8 import quantise_tensors
@@ -31,7 +31,8 @@ pytestmark = pytest.mark.slow
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sizes that fill no block of any kernel; some layers are block-sparse."""
     path = tmp_path_factory.mktemp("model") / "model.pnw"
-    path.write_bytes(write_weights(quantise_tensors(without_blocks(random_tensors(sizes=(33, 50, 17)), 0.4)), 2, {}))
+    tensors = random_tensors(sizes=(33, 50, 17)) | random_tracker(dense=33, hidden=50)
+    path.write_bytes(write_weights(quantise_tensors(without_blocks(tensors, 0.4)), 2, {}))
     return path
 
 

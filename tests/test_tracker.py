@@ -42,6 +42,9 @@ def frames_of(model: _core.ModelHandle, samples: Array) -> np.ndarray:
     return hooks.frames[: hooks.n_frames]
 
 
+PLAIN = handle(networks.random_tensors(1))
+
+
 def test_cues_equal_the_reference() -> None:
     samples = noisy_vowel()
 
@@ -94,6 +97,18 @@ def test_the_enhancer_combs_with_the_lag_that_training_sees(quantised: bool) -> 
     assert not np.array_equal(expected, _core.analyze(samples, lookahead=LOOKAHEAD).period)
 
 
+def test_frames_that_hardly_correlate_are_combed() -> None:
+    """The plain tracker leaves them alone; a learned one may know better, and the network decides."""
+    samples = noisy_vowel()
+    hooked = {name: frames_of(model, samples) for name, model in (("tracked", handle(with_tracker(1))), ("plain", PLAIN))}
+
+    weak = {name: frames[frames["correlation"] < 0.1]["strengths"] for name, frames in hooked.items()}
+
+    assert len(weak["tracked"]) > 10
+    assert np.all(weak["tracked"].max(1) > 0)
+    assert np.all(weak["plain"] == 0)
+
+
 def test_int8_changes_little() -> None:
     samples, tensors = noisy_vowel(), with_tracker(2)
 
@@ -109,6 +124,19 @@ def test_an_incomplete_tracker_is_refused(name: str) -> None:
 
     with pytest.raises(ModelError, match="tensor"):
         handle(tensors)
+
+
+def test_older_readers_must_not_ignore_the_tracker() -> None:
+    """The format is of version 3 where there is one, and of 2, as before, where there is none."""
+    files = [write_weights(tensors, LOOKAHEAD, {}) for tensors in (with_tracker(), networks.random_tensors())]
+
+    assert [contents[8] for contents in files] == [3, 2]
+
+
+def test_weights_are_counted() -> None:
+    plain, tracked = _core.ModelHandle(write_weights(networks.random_tensors(), 2, {})), handle(with_tracker())
+
+    assert tracked.n_weights - plain.n_weights == sum(tensor.size for tensor in networks.random_tracker().values())
 
 
 def test_a_tracker_too_wide_is_refused() -> None:

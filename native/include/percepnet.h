@@ -88,7 +88,7 @@ typedef struct percepnet_frame {
   float energy[PERCEPNET_BANDS];      /* sum over bins of |rfft(window * input)|^2 */
   float coherence[PERCEPNET_BANDS];   /* of input and comb without its centre tap, -0.2..1 */
   float gains[PERCEPNET_BANDS];       /* before postfilter and linking, 0..1 */
-  float strengths[PERCEPNET_BANDS];   /* 0..1; 0 in unvoiced frames */
+  float strengths[PERCEPNET_BANDS];   /* 0..1; 0 in frames without a pitch */
   float period;                       /* pitch period in samples at 48 kHz, PERIOD_MIN..PERIOD_MAX */
   float correlation;                  /* normalised, at that period, -1..1 */
   float speech_probability;           /* 0..1, or -1 if the model does not estimate it */

@@ -52,7 +52,7 @@ void put_frame(const Frame& frame, std::size_t i, percepnet_analysis& out) noexc
 
 void put_targets(const oracle::Products& products, const Frame& frame, std::size_t i, percepnet_analysis& out) noexcept {
   float gains[BANDS], strengths[BANDS];
-  oracle::targets(products, frame.correlation, frame.comb_shape.centre, gains, strengths);
+  oracle::targets(products, frame.voiced, frame.comb_shape.centre, gains, strengths);
   put_row(out.gains, i, gains, BANDS);
   put_row(out.strengths, i, strengths, BANDS);
   put_row(out.statistics, i, products.statistics.yy, 6 * BANDS);
@@ -205,7 +205,7 @@ int percepnet_stage_oracle(const float* statistics, const float* clean_comb_ener
   std::memcpy(products.xp, clean_comb, sizeof products.xp);
   std::memcpy(products.yp, noisy_clean_comb, sizeof products.yp);
   std::memcpy(products.cp, comb_clean_comb, sizeof products.cp);
-  oracle::targets(products, correlation, centre, gains, strengths);
+  oracle::targets(products, correlation >= VOICING_MIN, centre, gains, strengths);
   return PERCEPNET_OK;
 }
 

@@ -25,7 +25,8 @@ constexpr int TOP_BIN = BAND_CENTRES[BANDS - 1];  // 20 kHz: energies stop here,
 
 // Added to band energies before a logarithm or a division: white noise at about -117 dBFS.
 constexpr float ENERGY_FLOOR = 1e-9f;
-// Below this pitch correlation a frame counts as unvoiced: no comb, in training and at run time alike.
+// Below this pitch correlation the plain tracker's frames count as unvoiced: no comb, in training and at run time alike. A
+// learned tracker finds periods that hardly correlate in the noise: there the network decides.
 constexpr float VOICING_MIN = 0.1f;
 
 }  // namespace percepnet

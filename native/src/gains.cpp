@@ -26,8 +26,7 @@ bool period_looks_halved(const Frame& frame) noexcept {
 }  // namespace
 
 void limit_strengths(const Frame& frame, float* strengths) noexcept {
-  const bool unvoiced = frame.correlation < VOICING_MIN;
-  const float most = unvoiced ? 0.0f : period_looks_halved(frame) ? WRONG_PERIOD_STRENGTH : 1.0f;
+  const float most = !frame.voiced ? 0.0f : period_looks_halved(frame) ? WRONG_PERIOD_STRENGTH : 1.0f;
   for (int b = 0; b < BANDS; ++b) strengths[b] = clip(strengths[b], most);
 }
 

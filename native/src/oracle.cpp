@@ -56,11 +56,11 @@ double width(int band) noexcept {
 
 }  // namespace
 
-void targets(const Products& products, float correlation, float centre, float* gains, float* strengths) noexcept {
+void targets(const Products& products, bool voiced, float centre, float* gains, float* strengths) noexcept {
   for (int b = 0; b < BANDS; ++b) {
     const double xx = products.statistics.xx[b], yy = products.statistics.yy[b];
-    const bool voiced = correlation >= VOICING_MIN && xx >= ENERGY_FLOOR && yy >= ENERGY_FLOOR;
-    const Target t = voiced ? target(products, b, centre) : Target{MASKED, 1.0};
+    const bool heard = xx >= ENERGY_FLOOR && yy >= ENERGY_FLOOR;
+    const Target t = voiced && heard ? target(products, b, centre) : Target{MASKED, 1.0};
     const double gain = std::sqrt((xx + ENERGY_FLOOR) / (yy + ENERGY_FLOOR));
     const double floor = AUDIBLE * width(b);
     const bool audible = xx >= floor || yy >= floor;

@@ -16,7 +16,7 @@ struct Products {
 constexpr float MASKED = -1.0f;  // a target that the loss must ignore
 
 // gains, strengths: BANDS each, 0..1 or MASKED. centre: of the comb.
-void targets(const Products& products, float correlation, float centre, float* gains, float* strengths) noexcept;
+void targets(const Products& products, bool voiced, float centre, float* gains, float* strengths) noexcept;
 
 // The clean twin of a noisy channel, combed with the noisy channel's period.
 class Clean {

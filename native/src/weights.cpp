@@ -12,7 +12,7 @@ namespace percepnet {
 namespace {
 
 constexpr char MAGIC[] = {'P', 'E', 'R', 'C', 'E', 'P', 'N', 'T'};
-constexpr std::uint32_t VERSION = 2;  // 1: features were not relative to the level
+constexpr std::uint32_t VERSION_MIN = 2, VERSION_MAX = 3;  // 3: there is a pitch tracker; 1: other features
 constexpr std::size_t CHECKED_FROM = 16;  // the checksum covers the file from here
 constexpr std::size_t HEADER_SIZE = 256;
 constexpr std::size_t CENTRES_OFFSET = 64;
@@ -154,7 +154,8 @@ int Weights::read(const void* bytes, std::size_t size) {
   const auto* file = static_cast<const unsigned char*>(bytes);
   if (std::memcmp(file, MAGIC, std::min(size, sizeof MAGIC)) != 0) return PERCEPNET_ERROR_MAGIC;
   if (size < CHECKED_FROM) return PERCEPNET_ERROR_SIZE;
-  if (read_u32(file + 8) != VERSION) return PERCEPNET_ERROR_VERSION;
+  const std::uint32_t version = read_u32(file + 8);
+  if (version < VERSION_MIN || version > VERSION_MAX) return PERCEPNET_ERROR_VERSION;
   if (size < HEADER_SIZE || read_u64(file + 16) != size) return PERCEPNET_ERROR_SIZE;
   if (read_u32(file + 12) != crc32(file + CHECKED_FROM, size - CHECKED_FROM)) return PERCEPNET_ERROR_CHECKSUM;
   if (!facts_match(file)) return PERCEPNET_ERROR_VERSION;

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-MAGIC, VERSION = b"PERCEPNT", 2
+MAGIC, VERSION, VERSION_WITH_TRACKER = b"PERCEPNT", 2, 3  # older readers know no tracker, and must not ignore it
 COMB_HALF_ORDER = 5
 HEADER_SIZE, ENTRY_SIZE, ALIGNMENT = 256, 96, 64
 TRACKER = "pitch."  # how the names of its tensors begin
@@ -63,7 +63,8 @@ def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[s
     body = (header + struct.pack(f"<{BANDS}I", *BAND_CENTRES)).ljust(HEADER_SIZE - 24, b"\0") + table
     body = body.ljust(start - 24, b"\0") + values + text
     checked = struct.pack("<Q", 24 + len(body)) + body
-    return MAGIC + struct.pack("<II", VERSION, zlib.crc32(checked)) + checked
+    version = VERSION_WITH_TRACKER if any(name.startswith(TRACKER) for name in tensors) else VERSION
+    return MAGIC + struct.pack("<II", version, zlib.crc32(checked)) + checked
 
 
 def read_tensors(contents: bytes) -> dict[str, Tensor]:
