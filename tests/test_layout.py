@@ -67,7 +67,7 @@ HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
 
 # ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
 FREE = {"constants", "dot", "elementary", "guarded", "kernels", "lanes", "one_pole", "version"}
-STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "postfilter", "resampler", "synthesis"}
+STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "pitch_cues", "postfilter", "resampler", "synthesis"}
 CPP = {
     "constants": {"../include/percepnet"},
     "dot": set(),
@@ -97,9 +97,12 @@ CPP = {
     "affine": set(),
     "layers": {"affine"},
     "weights": set(),
-    "network": {"layers", "weights"},
-    "model": {"network", "weights"},
-    "front_end": {"dc_blocker", "analysis", "bands", "pitch", "comb", "features", "frame", "history"},
+    "layer_reader": {"layers", "weights"},
+    "network": {"layers", "layer_reader", "weights"},
+    "pitch_cues": {"fft", "pitch"},
+    "tracker": {"layers", "layer_reader", "pitch_cues", "weights"},
+    "model": {"network", "tracker", "weights"},
+    "front_end": {"dc_blocker", "analysis", "bands", "tracker", "comb", "features", "frame", "history"},
     "oracle": {"front_end", "analysis", "bands"},
     "channel": {"front_end", "model", "gains", "postfilter", "synthesis"},
     "enhancer": {"channel", "resampler"},

@@ -62,8 +62,8 @@ void put_targets(const oracle::Products& products, const Frame& frame, std::size
 
 extern "C" {
 
-int percepnet_analyze(int lookahead, const percepnet_model* tracker, const float* noisy, const float* clean, const float* pitch_source, size_t n_hops,
-                      percepnet_analysis* analysis) {
+int percepnet_analyze(int lookahead, const percepnet_model* tracker, const float* noisy, const float* clean,
+                      const float* pitch_source, size_t n_hops, percepnet_analysis* analysis) {
   if (!noisy || !analysis || lookahead < 0 || lookahead > LOOKAHEAD_MAX) return PERCEPNET_ERROR_ARGUMENT;
   return guarded([&] {
     const auto front_end = std::make_unique<FrontEnd>(lookahead, tracker ? &tracker->model.tracker : nullptr);
