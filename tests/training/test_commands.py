@@ -47,7 +47,8 @@ def test_wrong_settings_are_a_usage_error(arguments: list[str]) -> None:
     assert result.exit_code == 2
 
 
-def test_the_shipped_recipe_is_valid() -> None:
-    config = load_config(Path(__file__).parents[2] / "configs" / "default.toml")
+@pytest.mark.parametrize("name", ["default", "tiny"])
+def test_the_shipped_recipes_are_valid(name: str) -> None:
+    config = load_config(Path(__file__).parents[2] / "configs" / f"{name}.toml")
 
     assert config.corpus.prefix == "train/"

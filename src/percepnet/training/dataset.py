@@ -137,9 +137,10 @@ class Shards:
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads shards that appeared and forgets those that went. All are kept in memory: 250 MB an hour of audio."""
+        """Opens shards that appeared and forgets those that went. Mapped, so that trainings of one machine share them."""
         paths = shard_paths(self._folder)
-        self._arrays = {path: self._arrays[path] if path in self._arrays else np.load(path) for path in paths}
+        known = self._arrays
+        self._arrays = {path: known[path] if path in known else np.load(path, mmap_mode="r") for path in paths}
 
     def __len__(self) -> int:
         return len(self._arrays)

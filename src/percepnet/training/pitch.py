@@ -22,7 +22,7 @@ from torch.nn import functional
 from percepnet import _core
 from percepnet._core import PERIOD_MIN, PITCH_CUES, PITCH_LAGS
 from percepnet.training.config import Config, PitchConfig
-from percepnet.training.dataset import FRAMES_PER_HOUR, prepare_mixer, shard_path, shard_paths
+from percepnet.training.dataset import FRAMES_PER_HOUR, SPEECH_RANGE_DB, prepare_mixer, shard_path, shard_paths
 from percepnet.training.export import TRACKER, read_tensors, write_weights
 from percepnet.training.int8 import quantise_tensors
 from percepnet.training.mixing import Mixer, Mixture
@@ -34,12 +34,9 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
 DECIMATION = 3  # samples at 48 kHz per lag
-VOICED = 0.6  # correlation of the clean signal from which a frame is voiced
-CORRELATION_MIN, CORRELATION_FULL = 0.2, 0.6  # from nothing to full weight of a frame's lag
-SPEECH_RANGE_DB = 45.0  # frames further below the loud ones have no lag
-# columns of a shard behind the cues: index of the lag, correlation of the clean signal there, 0 without speech
-LAG, CORRELATION = PITCH_CUES, PITCH_CUES + 1
-COLUMNS = PITCH_CUES + 2
+VOICED = 0.6  # correlation of the clean signal from which its lag is to be trusted
+LAG = PITCH_CUES  # column of a shard behind the cues: index of the lag, -1 where unvoiced
+COLUMNS = PITCH_CUES + 1
 CHECKPOINT, LOG, MODEL = "pitch.pt", "pitch.csv", "pitch.pnw"
 LOSSES = ("lags", "voicing", "gross_errors")
 LOG_FIELDS = ("step", "seconds", "audio_hours", *LOSSES, *(f"validation_{name}" for name in LOSSES))
@@ -49,11 +46,12 @@ def encode(mixture: Mixture, lookahead: int) -> Halves:
     """A mixture through the core: (frames, COLUMNS) float16, cues of a hop beside the clean lag of the frame it completes."""
     clean = _core.analyze(mixture.clean, lookahead=lookahead)
     level_db = 10 * np.log10(clean.energy.sum(1) + 1e-9)
-    speech = (level_db > np.percentile(level_db, 95) - SPEECH_RANGE_DB) & (mixture.snr_db > -np.inf)
+    loud = level_db > np.percentile(level_db, 95) - SPEECH_RANGE_DB
+    voiced = loud & (clean.correlation > VOICED) & (mixture.snr_db > -np.inf)
     lag = np.clip(np.rint((clean.period - PERIOD_MIN) / DECIMATION), 0, PITCH_LAGS - 1)
     rows = np.empty((len(lag), COLUMNS), dtype=np.float16)
     rows[:, :PITCH_CUES] = _core.pitch_cues(mixture.noisy)[lookahead:]
-    rows[:, LAG], rows[:, CORRELATION] = lag, np.where(speech, clean.correlation, 0)
+    rows[:, LAG] = np.where(voiced, lag, -1)
     return rows
 
 
@@ -120,25 +118,21 @@ def export(tracker: Tracker, model: Model) -> bytes:
 
 
 def soft_lags() -> Tensor:
-    """(lags, lags): what a frame of each lag should score, as probabilities; the closest neighbours are nearly as good."""
+    """(lags, lags): what a frame of each lag should score, as probabilities; neighbours within a percent are nearly as good."""
     lag = torch.arange(PITCH_LAGS, dtype=torch.float32) + PERIOD_MIN // DECIMATION
-    width = torch.clamp(0.005 * lag, min=0.5)[:, None]
+    width = torch.clamp(0.01 * lag, min=0.7)[:, None]
     return torch.softmax(-0.5 * ((lag[None] - lag[:, None]) / width) ** 2, 1)
 
 
 def loss(tracker: Tracker, rows: Tensor, targets: Tensor, burn_in: int) -> dict[str, Tensor]:
-    """Cross-entropies of lags and of voicing; the share of voiced frames whose lag is 10 % off."""
+    """Cross-entropies of lags, in voiced frames, and of voicing; the share of voiced frames whose lag is 10 % off."""
     scores, voicing = tracker(rows[..., :PITCH_CUES])
-    scores, voicing, rows = scores[:, burn_in:], voicing[:, burn_in:], rows[:, burn_in:]
-    correlation = rows[..., CORRELATION]
-    weight = ((correlation - CORRELATION_MIN) / (CORRELATION_FULL - CORRELATION_MIN)).clamp(0, 1)
-    periodic, voiced = weight > 0, correlation > VOICED
-    lag = rows[..., LAG].long()
-    entropy = -(targets[lag[periodic]] * torch.log_softmax(scores[periodic], 1)).sum(1)
+    lag = rows[:, burn_in:, LAG].long()
+    scores, voicing, voiced = scores[:, burn_in:], voicing[:, burn_in:], lag >= 0
     first = PERIOD_MIN // DECIMATION
     ratio = (scores[voiced].argmax(1) + first) / (lag[voiced] + first)
     return {
-        "lags": (weight[periodic] * entropy).sum() / weight.sum(),
+        "lags": -(targets[lag[voiced]] * torch.log_softmax(scores[voiced], 1)).sum(1).mean(),
         "voicing": functional.binary_cross_entropy_with_logits(voicing, voiced.float()),
         "gross_errors": ((ratio - 1).abs() > 0.1).float().mean(),
     }
