@@ -109,6 +109,16 @@ def test_frames_that_hardly_correlate_are_combed() -> None:
     assert np.all(weak["plain"] == 0)
 
 
+def test_frames_tell_how_surely_they_are_voiced() -> None:
+    samples, model = noisy_vowel(), handle(with_tracker(1))
+
+    tracked, plain = frames_of(model, samples), frames_of(PLAIN, samples)
+
+    features = _core.analyze(samples, lookahead=LOOKAHEAD, tracker=model).features
+    np.testing.assert_allclose(tracked["voicing"], (features[:, 69] + 1) / 2, atol=1e-6)
+    assert np.array_equal(plain["voicing"], np.maximum(plain["correlation"], 0))
+
+
 def test_int8_changes_little() -> None:
     samples, tensors = noisy_vowel(), with_tracker(2)
 

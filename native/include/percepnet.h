@@ -92,6 +92,7 @@ typedef struct percepnet_frame {
   float period;                       /* pitch period in samples at 48 kHz, PERIOD_MIN..PERIOD_MAX */
   float correlation;                  /* normalised, at that period, -1..1 */
   float speech_probability;           /* 0..1, or -1 if the model does not estimate it */
+  float voicing;                      /* how surely the frame is voiced, 0..1: by the model's pitch tracker, else the correlation */
 } percepnet_frame;
 
 /* Optional extras of percepnet_process; a null pointer or zeroed struct means none.

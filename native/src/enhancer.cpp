@@ -222,6 +222,7 @@ void Enhancer::report(int hop, percepnet_hooks& hooks) const noexcept {
     out.period = frame.period;
     out.correlation = frame.correlation;
     out.speech_probability = estimate.speech_probability;
+    out.voicing = frame.voicing;
   }
 }
 

@@ -18,6 +18,7 @@ struct Frame {
   bool gated;  // it and its look-ahead are quiet: the network is not run
   float period;       // samples at 48 kHz
   float correlation;  // normalised, at that period
+  float voicing;      // how surely there is a voice, 0..1
   bool voiced;        // else no comb
   comb::Shape comb_shape;
   Spectrum comb;

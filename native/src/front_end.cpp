@@ -36,6 +36,7 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   const Pitch::Decision decision = pitch_.refine(history_, lookahead_, tracked.lag);
   frame.period = guide ? guide->period : decision.period;
   frame.correlation = guide ? guide->correlation : decision.correlation;
+  frame.voicing = tracker_ != nullptr ? tracked.voicing : frame.correlation > 0.0f ? frame.correlation : 0.0f;
   frame.voiced = tracker_ != nullptr || frame.correlation >= VOICING_MIN;
   float combed[WINDOW];
   frame.comb_shape = comb::filter(history_.window(lookahead_), frame.period, lookahead_ * HOP, combed);

@@ -54,6 +54,7 @@ FRAME_DTYPE = np.dtype(
         ("period", np.float32),
         ("correlation", np.float32),
         ("speech_probability", np.float32),
+        ("voicing", np.float32),
     ],
     align=True,
 )

@@ -57,7 +57,8 @@ class Stages:
     gains, strengths: (n, BANDS) float32 in [0, 1], the network's
     oracle_gains, oracle_strengths: likewise, computed with the clean signal; None without one
     period: (n,) float32, of the pitch, in samples at 48 kHz
-    correlation: (n,) float32, at that period: how voiced the frame is
+    correlation: (n,) float32, at that period
+    voicing: (n,) float32 in [0, 1], how surely the frame is voiced
     coherence: (n, BANDS) float32, of noisy and comb
     energy: (n, BANDS) float32, of the noisy signal
     gated: (n,) bool, below the silence gate
@@ -73,6 +74,7 @@ class Stages:
     oracle_strengths: Array | None
     period: Array
     correlation: Array
+    voicing: Array
     coherence: Array
     energy: Array
     gated: npt.NDArray[np.bool_]
@@ -109,6 +111,7 @@ class Stages:
             "energy": self.energy,
             "period": self.period,
             "correlation": self.correlation,
+            "voicing": self.voicing,
             "speech_probability": self.speech_probability,
             "gated": self.gated,
         }
@@ -151,6 +154,7 @@ def stages(
         oracle_strengths=None if oracle is None else oracle.strengths,
         period=frames["period"],
         correlation=frames["correlation"],
+        voicing=frames["voicing"],
         coherence=frames["coherence"],
         energy=frames["energy"],
         gated=frames["gated"] != 0,

@@ -77,7 +77,7 @@ function buildPanels() {
       );
     }
   }
-  const lines = [[tracks.correlation, "muted", true, "pitch correlation (voicing)", "muted"]];
+  const lines = [[tracks.voicing, "muted", true, "voicing", "muted"]];
   if (tracks.speech_probability) lines.push([tracks.speech_probability, "model", false, "speech probability", "model"]);
   if (shown.error) lines.push([shown.error, "oracle", false, "distance of the gains from the oracle's", "oracle"]);
   const legend = lines.map(([, , filled, words, style]) => `<span class="${style}">${filled ? "▮" : "—"} ${words}</span>`).join(" ");
@@ -231,11 +231,11 @@ function showFrame() {
   shown.frameDrawn = performance.now();
   const t = frameAt(sound.position), { tracks } = shown;
   $("frame-title").replaceChildren(`Frame ${t}`, made("span", { className: "muted", textContent: `${(t * content.hop_s).toFixed(2)} s` }));
-  const voiced = tracks.correlation.at(t);
   const facts = [
     ["Pitch", `${(content.sample_rate / tracks.period.at(t)).toFixed(1)} Hz`],
     ["Period", `${tracks.period.at(t).toFixed(2)} samples`],
-    ["Pitch correlation", voiced.toFixed(2)],
+    ["Pitch correlation", tracks.correlation.at(t).toFixed(2)],
+    ["Voicing", tracks.voicing.at(t).toFixed(2)],
     ["Speech probability", tracks.speech_probability ? tracks.speech_probability.at(t).toFixed(2) : "not in this model"],
     ["Silence gate", tracks.gated.at(t) ? "closed: network rests" : "open"],
   ];

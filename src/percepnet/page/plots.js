@@ -117,7 +117,7 @@ function drawSpectrogram(canvas, levels, view, pitch) {
 }
 
 // The fundamental where the frame is voiced, the more opaque the more it is.
-function drawPitch(context, box, view, { period, correlation }) {
+function drawPitch(context, box, view, { period, voicing }) {
   context.save();
   context.beginPath();
   context.rect(box.x, box.y, box.width, box.height);
@@ -131,7 +131,7 @@ function drawPitch(context, box, view, { period, correlation }) {
   for (const [style, thickness] of [["#000a", 4], ["#5ef2ff", 1.8]]) {
     [context.strokeStyle, context.lineWidth] = [style, thickness];
     for (let t = Math.max(1, Math.floor(view.start)); t <= last; ++t) {
-      const voiced = Math.min(correlation.at(t), correlation.at(t - 1));
+      const voiced = Math.min(voicing.at(t), voicing.at(t - 1));
       if (voiced < 0.25 || Math.abs(Math.log2(period.at(t) / period.at(t - 1))) > 0.3) continue;
       context.globalAlpha = clip((voiced - 0.15) * 2.2, 0, 1);
       context.beginPath();
