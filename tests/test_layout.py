@@ -67,7 +67,19 @@ HEAVY = {"torch", "pyroomacoustics", "matplotlib"}
 
 # ---- C++: file -> the core's own headers it may include, besides its own and those that know no audio
 FREE = {"constants", "dot", "elementary", "guarded", "kernels", "lanes", "one_pole", "version"}
-STAGES = {"analysis", "bands", "comb", "dc_blocker", "features", "gains", "pitch", "pitch_cues", "postfilter", "resampler", "synthesis"}
+STAGES = {
+    "analysis",
+    "bands",
+    "comb",
+    "dc_blocker",
+    "features",
+    "gains",
+    "pitch",
+    "pitch_cues",
+    "postfilter",
+    "resampler",
+    "synthesis",
+}
 CPP = {
     "constants": {"../include/percepnet"},
     "dot": set(),

@@ -138,7 +138,7 @@ class TrainConfig:
 
     folder: str = "runs/model"
     validation: str = ""  # a folder with clean/ and noisy/ pairs
-    start_weights: str = ""  # a float32 weight file of the same sizes to start from, such as that of a shipped model
+    start_weights: str = ""  # a float32 weight file to start from; a smaller network is widened
     seed: int = 1
     steps: int = 3400
     batch: int = 32

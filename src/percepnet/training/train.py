@@ -24,6 +24,7 @@ from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
 from percepnet.training.model import Network, load_tensors
 from percepnet.training.prune import kept_blocks, prune
+from percepnet.training.widen import widened
 
 Floats = npt.NDArray[np.float32]
 
@@ -209,7 +210,7 @@ def start(config: Config, shards: Shards) -> Run:
         return load_checkpoint(path, config)
     run = new_run(config)
     if config.train.start_weights:
-        tensors = read_weights(Path(config.train.start_weights).read_bytes())
+        tensors = widened(read_weights(Path(config.train.start_weights).read_bytes()), config.model, config.train.seed)
         for network in (run.network, run.average):
             load_tensors(network, tensors)
         return run

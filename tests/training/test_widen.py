@@ -1,0 +1,53 @@
+"""A widened network says what the smaller one says, and its copies are not bound to stay alike."""
+
+import numpy as np
+import pytest
+
+import networks
+from percepnet.training.config import ModelConfig
+from percepnet.training.widen import repeated, share_columns, widened
+from reference.network import Network
+
+SMALL = (16, 32, 16)
+
+
+@pytest.mark.parametrize("new", [(16, 32, 16), (16, 40, 16), (24, 80, 40), (33, 70, 17)])
+def test_outputs_stay(new: tuple[int, int, int]) -> None:
+    tensors = networks.random_tensors(sizes=SMALL, dereverb=True)
+    frames = np.random.default_rng(1).normal(-20, 20, (12, 73))
+
+    wide = widened(tensors, ModelConfig(*new), seed=1)
+
+    before, after = Network(tensors), Network(wide)
+    for frame in frames:
+        for a, b in zip(before.step(frame), after.step(frame), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_shapes_are_those_of_the_larger_network() -> None:
+    wide = widened(networks.random_tensors(sizes=SMALL, dereverb=True), ModelConfig(24, 80, 40), seed=1)
+
+    expected = networks.random_tensors(sizes=(24, 80, 40), dereverb=True)
+    assert {name: tensor.shape for name, tensor in wide.items()} == {name: t.shape for name, t in expected.items()}
+
+
+def test_equal_sizes_change_nothing() -> None:
+    tensors = networks.random_tensors(sizes=SMALL)
+
+    wide = widened(tensors, ModelConfig(*SMALL), seed=1)
+
+    assert all(np.array_equal(tensors[name], wide[name]) for name in tensors)
+
+
+def test_copies_are_heard_differently() -> None:
+    units = repeated(3, 6, np.random.default_rng(1))
+
+    shared = share_columns(np.ones((4, 3), np.float32), [units], np.random.default_rng(2))
+
+    np.testing.assert_allclose(shared.sum(1), 3, rtol=1e-6)
+    assert np.all(np.abs(shared[:, :3] - shared[:, 3:][:, np.argsort(units[3:])]) > 1e-3)
+
+
+def test_a_smaller_network_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least"):
+        widened(networks.random_tensors(sizes=SMALL), ModelConfig(16, 16, 16), seed=1)
