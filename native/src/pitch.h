@@ -1,7 +1,7 @@
 // Pitch period of the delayed frame from the look-ahead (SPEC 3.2-3.4).
 //
 // 48 kHz -> low-pass, every third sample -> LPC residual -> normalised correlation at lags 32..256 of 16 kHz -> Viterbi
-// over hops with a traceback of `lookahead` hops -> refinement to 1/8 sample at 48 kHz.
+// over hops with a traceback of `lookahead` hops, or a lag that a Tracker chooses -> refinement to 1/8 sample at 48 kHz.
 //
 // Details the text leaves open: the residual's 160 new samples of hop t are made with the LPC of the 20 ms window ending
 // at hop t and de-emphasised, e[n] += 0.7 e[n-1]. The octave rule lowers the score that the path sees; the correlation
