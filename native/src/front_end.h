@@ -16,8 +16,8 @@ class FrontEnd {
   static constexpr int RUN_MAX = 4;  // frames that are valid at the same time
 
   // Takes one hop. Returns the frame it completes, or null for the first `lookahead` hops of a stream; the frame is valid
-  // until RUN_MAX more were returned. `guide`, if not
-  // null, is the same frame of another recording whose pitch replaces this one's (to see what the tracker costs).
+  // until RUN_MAX more were returned. `guide`, if not null, is the same frame of another recording whose pitch replaces this
+  // one's (to see what the tracker costs).
   Frame* push(const float* hop, const Frame* guide = nullptr) noexcept;
 
   int lookahead() const noexcept { return lookahead_; }
