@@ -53,11 +53,9 @@ def test_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -
 def test_models_are_listed() -> None:
     result = CliRunner().invoke(app, ["models"])
 
-    model = percepnet.load_model()
-    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
-    assert result.stdout.startswith(
-        f"default: {model.id}, {model.n_weights} weights, {model.licence}, sha256 {model.sha256}: ok"
-    )
+    models = {name: percepnet.load_model(name) for name in ("default", "tiny")}
+    facts = {name: f"{m.id}, {m.n_weights} weights, {m.licence}, sha256 {m.sha256}" for name, m in models.items()}
+    assert (result.exit_code, result.stdout) == (0, "".join(f"{name}: {text}: ok\n" for name, text in facts.items()))
 
 
 def test_damaged_model_is_found(tmp_path: Path) -> None:
