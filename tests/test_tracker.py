@@ -110,6 +110,16 @@ def test_frames_that_hardly_correlate_are_combed() -> None:
     assert np.all(weak["plain"] == 0)
 
 
+def test_silence_before_the_sound_changes_nothing() -> None:
+    """The tracker rests in silence, so that a stream's start does not depend on how long nothing was said."""
+    samples, model = noisy_vowel(), handle(with_tracker(1))
+
+    soon, late = (frames_of(model, np.concatenate([np.zeros(hops * HOP), samples])) for hops in (20, 80))
+
+    for name in ("period", "voicing", "gains", "strengths"):
+        assert np.array_equal(soon[name], late[name][60:]), name
+
+
 def test_frames_tell_how_surely_they_are_voiced() -> None:
     samples, model = noisy_vowel(), handle(with_tracker(1))
 

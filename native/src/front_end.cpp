@@ -27,12 +27,13 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   bands::product(newest.spectrum, newest.spectrum, newest.energy);
   newest.quiet = quiet(newest.energy);
   features_.observe(newest.energy, newest.quiet);
-  const Track tracked = track(newest.spectrum);
+  bool silent = true;  // it and the frame that it completes, and all between
+  for (int i = 0; i <= lookahead_ && i <= newest.index; ++i) silent = silent && at(newest.index - i).quiet;
+  const Track tracked = track(newest.spectrum, silent);
   if (newest.index < lookahead_) return nullptr;
 
   Frame& frame = at(newest.index - lookahead_);
-  frame.gated = true;
-  for (int i = 0; i <= lookahead_; ++i) frame.gated = frame.gated && at(frame.index + i).quiet;
+  frame.gated = silent;
   const Pitch::Decision decision = pitch_.refine(history_, lookahead_, tracked.lag);
   frame.period = guide ? guide->period : decision.period;
   frame.correlation = guide ? guide->correlation : decision.correlation;
@@ -48,12 +49,13 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   return &frame;
 }
 
-FrontEnd::Track FrontEnd::track(const Spectrum& newest) noexcept {
+FrontEnd::Track FrontEnd::track(const Spectrum& newest, bool silent) noexcept {
   pitch_.observe(history_);
   if (tracker_ == nullptr) {
     pitch_.extend_path();
     return {pitch_.trace(lookahead_), pitch_.newest_correlation()};
   }
+  if (silent) return {0, 0.0f};  // like the network, it rests in silence, undisturbed
   float cues[PitchCues::COUNT];
   cues_.observe(pitch_.newest_correlations(), newest, cues);
   const Tracker::Decision decision = tracker_->run(cues, tracker_state_);

@@ -23,12 +23,13 @@ class FrontEnd {
   int lookahead() const noexcept { return lookahead_; }
 
  private:
-  // Of the frame `lookahead` hops ago, if there is one: index of its lag, and how surely it is voiced, -1..1.
+  // Of the frame `lookahead` hops ago, if there is one: index of its lag, and how surely it is voiced, -1..1. silent: nothing
+  // was heard since.
   struct Track {
     int lag;
     float voicing;
   };
-  Track track(const Spectrum& newest) noexcept;
+  Track track(const Spectrum& newest, bool silent) noexcept;
 
   Frame& at(std::int64_t index) noexcept { return frames_[index % N_FRAMES]; }
 
