@@ -42,7 +42,7 @@ def test_every_instruction_set_is_timed_and_the_best_one_paced(
 
 
 def test_parts_make_up_a_hop(result: dict[str, dict[str, float]]) -> None:
-    assert set(result["stages"]) == {"call from Python", "front end", "network", "gains, synthesis, resampling"}
+    assert set(result["stages"]) == {"call from Python", "front end", "networks", "gains, synthesis, resampling"}
     assert result["stages"]["front end"] > 0
 
 
