@@ -7,6 +7,11 @@ namespace percepnet {
 
 using layers::Activation;
 
+// Codes of a layer are its inputs, padded, and as much again where it is sparse.
+static_assert(2 * (PitchCues::COUNT + kernels::COLUMN_STEP) <= Tracker::N_CODES &&
+                  2 * (Tracker::SIZE_MAX_PER_LAYER + kernels::COLUMN_STEP) <= Tracker::N_CODES,
+              "room for codes");
+
 int Tracker::read(const Weights& weights, const kernels::Kernel& kernel) {
   if (weights.find("pitch.dense.weight") == nullptr) return PERCEPNET_OK;
   LayerReader reader(weights, kernel);

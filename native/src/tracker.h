@@ -13,6 +13,7 @@ namespace percepnet {
 class Tracker {
  public:
   static constexpr int SIZE_MAX_PER_LAYER = 128;
+  static constexpr int N_CODES = 1024;  // room to work in
 
   // What one stream remembers between hops; zeros at its start.
   struct State {
@@ -33,8 +34,6 @@ class Tracker {
   Decision run(const float* cues, State& state) const noexcept;
 
  private:
-  static constexpr int N_CODES = 2 * 512;  // of the widest layer, sparse or not
-
   layers::Dense dense_;
   layers::Gru gru1_, gru2_;
   layers::Affine lags_;

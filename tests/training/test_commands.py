@@ -36,6 +36,22 @@ def test_a_configuration_becomes_a_model(toy: Config, tmp_path: Path) -> None:
     assert load_model(tmp_path / "toy.pnw").id == "toy"
 
 
+def test_a_pitch_tracker_is_trained_and_goes_into_a_model(toy: Config, tmp_path: Path) -> None:
+    (tmp_path / "toy.toml").write_text(toml(toy))
+    small = ["pitch.shards=1", "pitch.steps=2", "pitch.batch=2", "pitch.frames=40", "pitch.dense=8", "pitch.hidden=8"]
+
+    done = CliRunner().invoke(app, ["train", "--pitch", str(tmp_path / "toy.toml"), f"pitch.folder={tmp_path}", *small])
+
+    assert done.exit_code == 0, done.output
+    assert load_model(tmp_path / "pitch.pnw").n_weights != load_model().n_weights
+
+
+def test_pitch_and_shards_are_one_too_many(toy: Config, tmp_path: Path) -> None:
+    (tmp_path / "toy.toml").write_text(toml(toy))
+
+    assert CliRunner().invoke(app, ["train", "--pitch", "--shards", str(tmp_path / "toy.toml")]).exit_code == 2
+
+
 @pytest.mark.parametrize(
     "arguments", [["absent.toml"], ["default.toml", "train.stpes=3"], ["default.toml", "steps"]], ids=["file", "name", "form"]
 )

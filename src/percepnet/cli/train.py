@@ -28,6 +28,8 @@ def train(
         settings = load_config(config, overrides or [])
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
+    if pitch and shards_only:
+        raise typer.BadParameter("--pitch makes its own shards: leave out --shards")
     if pitch:
         pitch_training.generate(settings, typer.echo)
         pitch_training.train(settings, typer.echo)

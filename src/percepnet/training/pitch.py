@@ -229,7 +229,9 @@ def train(config: Config, report: Callable[[str], None] = print) -> Tracker:
             report("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
             save_run(run, folder / CHECKPOINT)
     log.close()
-    (folder / MODEL).write_bytes(export(run.average, load_model(pitch.model)))
+    partial = folder / f"{MODEL}.part"
+    partial.write_bytes(export(run.average, load_model(pitch.model)))
+    partial.replace(folder / MODEL)
     return run.average
 
 
