@@ -37,7 +37,9 @@ Row = dict[str, str]
 COLUMNS = ("path", "kind", "source", "speaker", "language", "licence", "seconds", "nclips")
 AUDIO = (".ogg", ".oga", ".wav", ".flac", ".opus", ".mp3", ".aiff", ".au")
 ARCHIVES = (".pk3", ".zip", ".wz", ".data")
-CREDITS = re.compile(r"(?i)(^|/)(copyright|copying|licen[cs]e|credits|readme|sources|soundscape-)[^/.]*(\.txt|\.md)?$")
+CREDITS = re.compile(
+    r"(?i)(^|/)[^/]*(copyright|copying|licen[cs]|credits|readme|sources|attribution|notice|reuse|soundscape-)[^/.]*(\.(txt|md|toml))?$"
+)
 # Words are no noise.
 VOICES = r"voices?/|speech|taunt|announcer|/coms/|player/[^/]*/|feedback|teamplay|tutorial|codriver|narrat"
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)

@@ -97,6 +97,7 @@ def weight_files() -> dict[str, bytes]:
         "bare": dict(bare),
         "bare-int8": quantise_tensors(bare),
         "tracker": quantise_tensors(bare | random_tracker(dense=5, hidden=6)),
+        "cues": quantise_tensors(random_tensors(speech=False, sizes=SIZES, cues=346 + 6) | random_tracker(dense=5, hidden=6)),
     }
     return {kind: write_weights(tensors, i % 4, {"id": kind}) for i, (kind, tensors) in enumerate(kinds.items())}
 

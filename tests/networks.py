@@ -23,7 +23,11 @@ def without_blocks(tensors: Tensors, density: float, seed: int = 0) -> Tensors:
 
 
 def random_tensors(
-    seed: int = 0, speech: bool = True, sizes: tuple[int, int, int] = (DENSE, HIDDEN, STRENGTH), dereverb: bool = False
+    seed: int = 0,
+    speech: bool = True,
+    sizes: tuple[int, int, int] = (DENSE, HIDDEN, STRENGTH),
+    dereverb: bool = False,
+    cues: int = 0,
 ) -> Tensors:
     """A network of the format's graph, about 25 000 weights, whose outputs move with its inputs."""
     rng = np.random.default_rng(seed)
@@ -34,7 +38,8 @@ def random_tensors(
         "conv2": (hidden, 3 * hidden),
         "gains": (34, 5 * hidden),
         "strengths": (34, strength),
-    } | ({"speech": (1, 5 * hidden)} if speech else {})
+    }
+    shapes |= ({"speech": (1, 5 * hidden)} if speech else {}) | ({"cues": (dense, cues)} if cues else {})
     tensors: Tensors = {}
     for name, (rows, columns) in shapes.items():
         tensors[f"{name}.weight"] = rng.normal(0, 1.5 / columns**0.5, (rows, columns)).astype(np.float32)
@@ -50,6 +55,11 @@ def random_tensors(
     mean[0, :34], scale[0, :34] = -35, 1 / 20  # dB
     mean[0, 34:68], scale[0, 34:68] = 0.3, 1 / 0.3
     return tensors | {"features.mean": mean, "features.scale": scale}
+
+
+def cued_tensors(seed: int = 0) -> Tensors:
+    """A network that hears the cues of its tracker."""
+    return random_tensors(seed, dereverb=True, cues=346 + 48) | random_tracker(seed)
 
 
 def random_tracker(seed: int = 0, dense: int = 32, hidden: int = 48) -> Tensors:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from networks import random_tensors, random_tracker, without_blocks
+from networks import cued_tensors, without_blocks
 from percepnet.training.export import write_weights
 from percepnet.training.int8 import quantise_tensors
 
@@ -31,7 +31,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["int8", "float32", "sparse"])
 def counts(request: pytest.FixtureRequest, program: Path) -> list[int]:
     """What allocation.cpp prints for a model of this kind."""
-    tensors = random_tensors(dereverb=True) | random_tracker()
+    tensors = cued_tensors()
     kinds = {"int8": quantise_tensors(tensors), "float32": tensors, "sparse": quantise_tensors(without_blocks(tensors, 0.4))}
     model = program.with_suffix(".pnw")
     model.write_bytes(write_weights(kinds[request.param], 2, {}))

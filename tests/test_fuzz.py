@@ -36,7 +36,15 @@ def test_seeds_are_networks_of_every_kind() -> None:
 
     optional = {kind: handle.has_speech and handle.has_dereverb for kind, handle in handles.items()}
 
-    assert optional == {"int8": True, "float32": True, "sparse": True, "bare": False, "bare-int8": False, "tracker": False}
+    assert optional == {
+        "int8": True,
+        "float32": True,
+        "sparse": True,
+        "bare": False,
+        "bare-int8": False,
+        "tracker": False,
+        "cues": False,
+    }
 
 
 def test_seeds_hold_blocks() -> None:

@@ -35,7 +35,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert not os.environ.get("CI")
         pytest.skip("no valgrind")
     folder = tmp_path_factory.mktemp("hops")
-    tensors = random_tensors(sizes=(64, 192, 64)) | random_tracker(dense=96, hidden=96)
+    tensors = random_tensors(sizes=(64, 192, 64), cues=346 + 96) | random_tracker(dense=96, hidden=96)
     (folder / "model.pnw").write_bytes(write_weights(quantise_tensors(tensors), 2, {}))
     library = Path(_core._library._name)
     source = ROOT / "tests" / "native" / "hops.cpp"

@@ -23,10 +23,18 @@ def random_features(n: int, seed: int = 0) -> np.ndarray:
     return features
 
 
-@pytest.mark.parametrize(("seed", "dereverb"), [(0, False), (1, True)])
-def test_equals_reference_step_by_step(seed: int, dereverb: bool) -> None:
-    tensors, features = networks.random_tensors(seed, dereverb=dereverb), random_features(200, seed)
-    features = np.hstack((features, np.linspace(0, 1, 200, dtype=np.float32)[:, None])) if dereverb else features
+PLAIN, WITH_DEREVERB, WITH_CUES = (
+    networks.random_tensors(0),
+    networks.random_tensors(1, dereverb=True),
+    networks.cued_tensors(2),
+)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "more"), [(PLAIN, 0), (WITH_DEREVERB, 1), (WITH_CUES, 1 + 346 + 48)], ids=["plain", "dereverb", "cues"]
+)
+def test_equals_reference_step_by_step(tensors: networks.Tensors, more: int) -> None:
+    features = np.hstack((random_features(200), np.random.default_rng(5).uniform(-1, 1, (200, more)).astype(np.float32)))
     handle = _core.ModelHandle(write_weights(tensors, 2, {}))
 
     gains, strengths, speech = _core.network_run(handle, features)

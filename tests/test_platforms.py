@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sizes that fill no block of any kernel; some layers are block-sparse."""
     path = tmp_path_factory.mktemp("model") / "model.pnw"
-    tensors = random_tensors(sizes=(33, 50, 17)) | random_tracker(dense=33, hidden=50)
+    tensors = random_tensors(sizes=(33, 50, 17), cues=346 + 50) | random_tracker(dense=33, hidden=50)
     path.write_bytes(write_weights(quantise_tensors(without_blocks(tensors, 0.4)), 2, {}))
     return path
 

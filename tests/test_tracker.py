@@ -130,6 +130,47 @@ def test_frames_tell_how_surely_they_are_voiced() -> None:
     assert np.array_equal(plain["voicing"], np.maximum(plain["correlation"], 0))
 
 
+@pytest.mark.parametrize("quantised", [False, True])
+def test_analysis_tells_what_the_tracker_hears_and_remembers(quantised: bool) -> None:
+    samples, tensors = noisy_vowel(), with_tracker()
+    model = handle(tensors, quantised)
+
+    told = _core.analyze(samples, lookahead=LOOKAHEAD, tracker=model).cues
+
+    assert told.shape[1] == model.n_cues == 346 + 48
+    assert np.array_equal(told[:, :346], _core.pitch_cues(samples)[LOOKAHEAD:])
+    network = tracker.Tracker(tensors)
+    remembered = []
+    for row in _core.pitch_cues(samples):
+        network.track(row)
+        remembered.append(network.state["gru2"])
+    error = np.abs(told[:, 346:] - remembered[LOOKAHEAD:])
+    assert np.median(error) < (0.05 if quantised else 1e-5)
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_the_network_hears_in_the_enhancer_what_it_hears_in_training(quantised: bool) -> None:
+    samples, model = noisy_vowel(), handle(networks.cued_tensors(1), quantised)
+
+    frames = frames_of(model, samples)
+
+    seen = _core.analyze(samples, lookahead=LOOKAHEAD, tracker=model)
+    rows = np.hstack((seen.features, np.ones((len(seen.features), 1)), seen.cues))[~seen.gated]
+    gains, _, speech = _core.network_run(model, rows)
+    assert np.array_equal(frames["gains"][~seen.gated], gains)
+    assert np.array_equal(frames["speech_probability"][~seen.gated], speech)
+    silenced = np.hstack((rows[:, :73], 0 * rows[:, 73:]))
+    assert np.abs(_core.network_run(model, silenced)[0] - gains).max() > 0.05  # they matter
+
+
+def test_cues_of_another_size_are_refused() -> None:
+    """As are those of a tracker that is not there."""
+    wrong = networks.random_tensors(cues=346 + 32)
+    for tensors in (wrong, wrong | networks.random_tracker()):
+        with pytest.raises(ModelError, match="tensor"):
+            handle(tensors)
+
+
 def test_int8_changes_little() -> None:
     samples, tensors = noisy_vowel(), with_tracker(2)
 
@@ -148,10 +189,13 @@ def test_an_incomplete_tracker_is_refused(name: str) -> None:
 
 
 def test_older_readers_must_not_ignore_the_tracker() -> None:
-    """The format is of version 3 where there is one, and of 2, as before, where there is none."""
-    files = [write_weights(tensors, LOOKAHEAD, {}) for tensors in (with_tracker(), networks.random_tensors())]
+    """The format is of version 3 where there is one, 4 where the network hears it, and 2, as before, where there is none."""
+    files = [
+        write_weights(tensors, LOOKAHEAD, {})
+        for tensors in (networks.cued_tensors(), with_tracker(), networks.random_tensors())
+    ]
 
-    assert [contents[8] for contents in files] == [3, 2]
+    assert [contents[8] for contents in files] == [4, 3, 2]
 
 
 def test_weights_are_counted() -> None:

@@ -20,6 +20,8 @@ typedef struct percepnet_analysis {
   uint8_t *gated;      /* [n_frames], 1 where the run-time silence gate skips the network */
   float *energy;       /* [n_frames][BANDS]  E_Y */
   float *coherence;    /* [n_frames][BANDS]  of noisy and comb without centre tap */
+  float *cues;         /* [n_frames][percepnet_model_n_cues(tracker)], -1..1, of the hop that completes the frame; undefined
+                          where it is gated */
   /* with clean only: */
   float *gains;        /* [n_frames][BANDS]  oracle gain, g_att included; -1 where the loss is masked */
   float *strengths;    /* [n_frames][BANDS]  oracle strength; -1 where the loss is masked */
@@ -32,13 +34,17 @@ typedef struct percepnet_analysis {
 PERCEPNET_API int percepnet_analyze(int lookahead, const percepnet_model *tracker, const float *noisy, const float *clean,
                                     const float *pitch_source, size_t n_hops, percepnet_analysis *analysis);
 
-/* Runs the network alone from a fresh state: features [n][FEATURES] unscaled, in a model that has dereverb
- * [n][FEATURES + 1] with that amount behind them -> gains, strengths [n][BANDS] and, where not
+/* Runs the network alone from a fresh state: features [n][percepnet_model_n_inputs(model)], a row the FEATURES unscaled, then,
+ * in a model that has dereverb, that amount, then, in one whose network hears cues, those -> gains, strengths [n][BANDS] and, where not
  * null and the model has the head, speech [n]. */
+PERCEPNET_API int percepnet_model_n_inputs(const percepnet_model *model);
 PERCEPNET_API int percepnet_network_run(const percepnet_model *model, const float *features, size_t n, float *gains,
                                         float *strengths, float *speech);
 
 enum { PERCEPNET_PITCH_LAGS = 225, PERCEPNET_PITCH_CUES = 346 };
+/* How many cues the pitch tracker of a model tells a network: those it hears and, behind them, what it remembers; 0 without
+ * a tracker. */
+PERCEPNET_API int percepnet_model_n_cues(const percepnet_model *model);
 /* What a learned pitch tracker sees of every hop: n_hops * PERCEPNET_HOP samples at 48 kHz -> cues
  * [n_hops][PERCEPNET_PITCH_CUES], in -1..1 (pitch_cues.h). */
 PERCEPNET_API int percepnet_pitch_cues(const float *samples, size_t n_hops, float *cues);

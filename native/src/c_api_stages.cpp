@@ -40,7 +40,7 @@ void put_row(T* array, std::size_t frame, const T* row, std::size_t width) noexc
   if (array) std::memcpy(array + frame * width, row, width * sizeof(T));
 }
 
-void put_frame(const Frame& frame, std::size_t i, percepnet_analysis& out) noexcept {
+void put_frame(const Frame& frame, std::size_t i, std::size_t n_cues, percepnet_analysis& out) noexcept {
   const std::uint8_t gated = frame.gated ? 1 : 0;
   put_row(out.features, i, frame.features, FEATURES);
   put_row(out.period, i, &frame.period, 1);
@@ -48,6 +48,7 @@ void put_frame(const Frame& frame, std::size_t i, percepnet_analysis& out) noexc
   put_row(out.gated, i, &gated, 1);
   put_row(out.energy, i, frame.energy, BANDS);
   put_row(out.coherence, i, frame.coherence, BANDS);
+  put_row(out.cues, i, frame.cues, n_cues);
 }
 
 void put_targets(const oracle::Products& products, const Frame& frame, std::size_t i, percepnet_analysis& out) noexcept {
@@ -67,6 +68,7 @@ int percepnet_analyze(int lookahead, const percepnet_model* tracker, const float
   if (!noisy || !analysis || lookahead < 0 || lookahead > LOOKAHEAD_MAX) return PERCEPNET_ERROR_ARGUMENT;
   return guarded([&] {
     const auto front_end = std::make_unique<FrontEnd>(lookahead, tracker ? &tracker->model.tracker : nullptr);
+    const std::size_t n_cues = tracker ? static_cast<std::size_t>(tracker->model.tracker.n_cues()) : 0;
     const auto pitch_front_end = std::make_unique<FrontEnd>(lookahead);
     const auto clean_twin = std::make_unique<oracle::Clean>();
     const auto products = std::make_unique<oracle::Products>();
@@ -77,7 +79,7 @@ int percepnet_analyze(int lookahead, const percepnet_model* tracker, const float
       Frame* frame = front_end->push(noisy + start, guide);
       if (clean) clean_twin->push(clean + start);
       if (!frame) continue;
-      put_frame(*frame, i, *analysis);
+      put_frame(*frame, i, n_cues, *analysis);
       if (clean) {
         clean_twin->products(*frame, lookahead, *products);
         put_targets(*products, *frame, i, *analysis);
@@ -87,6 +89,10 @@ int percepnet_analyze(int lookahead, const percepnet_model* tracker, const float
     return static_cast<int>(PERCEPNET_OK);
   });
 }
+
+int percepnet_model_n_cues(const percepnet_model* model) { return model->model.tracker.n_cues(); }
+
+int percepnet_model_n_inputs(const percepnet_model* model) { return model->model.network.n_inputs(); }
 
 int percepnet_pitch_cues(const float* samples, size_t n_hops, float* cues) {
   if (!samples || !cues) return PERCEPNET_ERROR_ARGUMENT;
@@ -229,7 +235,8 @@ int percepnet_network_run(const percepnet_model* model, const float* features, s
     const Network& network = model->model.network;
     NetworkState state(network);
     Workspace workspace(network);
-    const std::size_t width = FEATURES + (network.has_dereverb() ? 1 : 0);
+    const std::size_t n_features = FEATURES + (network.has_dereverb() ? 1 : 0);
+    const auto width = static_cast<std::size_t>(network.n_inputs());
     for (std::size_t first = 0; first < n; first += BATCH) {
       Network::Job jobs[BATCH];
       float unused[BATCH];
@@ -237,7 +244,8 @@ int percepnet_network_run(const percepnet_model* model, const float* features, s
       for (std::size_t i = first; i < n && n_jobs < BATCH; ++i) {
         const float* row = features + i * width;
         float* probability = speech ? speech + i : unused + n_jobs;
-        jobs[n_jobs++] = {&state, row, row[width - 1], gains + i * BANDS, strengths + i * BANDS, probability};
+        jobs[n_jobs++] = {&state,     row, row + n_features, row[n_features - 1], gains + i * BANDS, strengths + i * BANDS,
+                          probability};
       }
       network.run(jobs, n_jobs, workspace);
     }

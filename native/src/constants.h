@@ -23,6 +23,9 @@ constexpr int BAND_CENTRES[BANDS] = {2,  4,  6,  8,  10, 12,  14,  16,  18,  21,
                                      60, 68, 77, 87, 98, 110, 124, 140, 157, 176, 198, 223, 251, 282, 317, 356, 400};
 constexpr int TOP_BIN = BAND_CENTRES[BANDS - 1];  // 20 kHz: energies stop here, gains are extended beyond
 
+// What a pitch tracker tells of a hop to a network that asks: the cues that it hears, then what it remembers.
+constexpr int CUES_MAX = 480;
+
 // Added to band energies before a logarithm or a division: white noise at about -117 dBFS.
 constexpr float ENERGY_FLOOR = 1e-9f;
 // Below this pitch correlation the plain tracker's frames count as unvoiced: no comb, in training and at run time alike. A

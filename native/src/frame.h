@@ -26,6 +26,7 @@ struct Frame {
   float comb_product[BANDS];  // <Y, comb>
   float coherence[BANDS];     // of spectrum and comb without its centre tap, -0.2..1
   float features[FEATURES];
+  float cues[CUES_MAX];  // the tracker's, if there is one
 };
 
 }  // namespace percepnet

@@ -29,10 +29,11 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   features_.observe(newest.energy, newest.quiet);
   bool silent = true;  // it and the frame that it completes, and all between
   for (int i = 0; i <= lookahead_ && i <= newest.index; ++i) silent = silent && at(newest.index - i).quiet;
-  const Track tracked = track(newest.spectrum, silent);
-  if (newest.index < lookahead_) return nullptr;
+  const bool complete = newest.index >= lookahead_;
+  Frame& frame = at(complete ? newest.index - lookahead_ : newest.index);
+  const Track tracked = track(newest.spectrum, silent, frame.cues);
+  if (!complete) return nullptr;
 
-  Frame& frame = at(newest.index - lookahead_);
   frame.gated = silent;
   const Pitch::Decision decision = pitch_.refine(history_, lookahead_, tracked.lag);
   frame.period = guide ? guide->period : decision.period;
@@ -49,14 +50,13 @@ Frame* FrontEnd::push(const float* hop, const Frame* guide) noexcept {
   return &frame;
 }
 
-FrontEnd::Track FrontEnd::track(const Spectrum& newest, bool silent) noexcept {
+FrontEnd::Track FrontEnd::track(const Spectrum& newest, bool silent, float* cues) noexcept {
   pitch_.observe(history_);
   if (tracker_ == nullptr) {
     pitch_.extend_path();
     return {pitch_.trace(lookahead_), pitch_.newest_correlation()};
   }
   if (silent) return {0, 0.0f};  // like the network, it rests in silence, undisturbed
-  float cues[PitchCues::COUNT];
   cues_.observe(pitch_.newest_correlations(), newest, cues);
   const Tracker::Decision decision = tracker_->run(cues, tracker_state_);
   return {decision.lag, decision.voicing};

@@ -29,7 +29,8 @@ class FrontEnd {
     int lag;
     float voicing;
   };
-  Track track(const Spectrum& newest, bool silent) noexcept;
+  // cues: CUES_MAX of them, filled where there is a tracker.
+  Track track(const Spectrum& newest, bool silent, float* cues) noexcept;
 
   Frame& at(std::int64_t index) noexcept { return frames_[index % N_FRAMES]; }
 

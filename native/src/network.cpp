@@ -32,7 +32,8 @@ int Network::read(const Weights& weights) {
   const int n_inputs = FEATURES + weights.scalars();
   Affine conv1, conv2;
   const bool complete =
-      reader.dense("dense", d, n_inputs, Activation::TANH, dense_, LayerReader::Inputs::ANY) &&
+      reader.affine("dense", d, n_inputs, dense_, LayerReader::Inputs::ANY) &&
+      (weights.find("cues.weight") == nullptr || reader.affine("cues", d, reader.columns("cues.weight"), cues_)) &&
       reader.affine("conv1", h, CONV1_TAPS * d, conv1) && reader.affine("conv2", h, CONV2_TAPS * h, conv2) &&
       reader.gru("gru1", h, h, gru1_) && reader.gru("gru2", h, h, gru2_) && reader.gru("gru3", h, h, gru3_) &&
       reader.gru("gru_gain", h, h, gru_gain_) && reader.gru("gru_strength", 2 * h, r, gru_strength_) &&
@@ -66,6 +67,7 @@ void Network::lay_out(int dense_size, int hidden, int strength_size) {
   auto& row = layout_.row;
   row.input = take(FEATURES + 1);
   row.dense = take(d);
+  row.cues = take(d);
   row.conv1 = take(h);
   row.trunk = take(5 * h);
   row.strength_input = take(2 * h);
@@ -73,7 +75,7 @@ void Network::lay_out(int dense_size, int hidden, int strength_size) {
   row.size = end;
   layout_.n_sums = std::max({conv1_.n_sums(), conv2_.n_sums(), gru1_.n_sums(), gru_strength_.n_sums()});
   layout_.n_codes = std::max({conv1_.n_codes(), conv2_.n_codes(), gru1_.n_codes(), gru2_.n_codes(), gru3_.n_codes(),
-                              gru_gain_.n_codes(), gru_strength_.n_codes(), gains_.n_codes(), strengths_.n_codes(),
+                              gru_gain_.n_codes(), gru_strength_.n_codes(), cues_.n_codes(), gains_.n_codes(), strengths_.n_codes(),
                               speech_.n_codes()});
 }
 
@@ -96,12 +98,28 @@ void Network::scale(const Job* jobs, int n, float* const* inputs) const noexcept
   }
 }
 
+void Network::hear(const Job* jobs, int n, Workspace& workspace) const noexcept {
+  const Parts input = rows(workspace, n, layout_.row.input), dense = rows(workspace, n, layout_.row.dense);
+  const Parts heard = rows(workspace, n, layout_.row.cues);
+  scale(jobs, n, input);
+  dense_.multiply(input, n, dense, workspace.codes_.data());
+  if (n_cues() > 0) {
+    const float* cues[BATCH] = {};
+    for (int i = 0; i < n; ++i) cues[i] = jobs[i].cues;
+    cues_.multiply(cues, n, heard, workspace.codes_.data());
+  }
+  for (int i = 0; i < n; ++i) {
+    for (int k = 0; k < cues_.rows(); ++k) dense.at[i][k] += heard.at[i][k];
+    kernel_->tanh(dense.at[i], dense_.rows());
+  }
+}
+
 void Network::run(const Job* jobs, int n, Workspace& workspace) const noexcept {
   const auto& memory = layout_.memory;
   const auto& row = layout_.row;
   const auto h = static_cast<std::size_t>(gru1_.size());
   const layers::Scratch scratch = {workspace.floats_.data() + BATCH * row.size, workspace.codes_.data()};
-  const Parts input = rows(workspace, n, row.input), dense = rows(workspace, n, row.dense);
+  const Parts dense = rows(workspace, n, row.dense);
   const Parts conv1 = rows(workspace, n, row.conv1), conv2 = rows(workspace, n, row.trunk);
   const Parts gru1 = rows(workspace, n, row.trunk + h), gru2 = rows(workspace, n, row.trunk + 2 * h);
   const Parts gru3 = rows(workspace, n, row.trunk + 3 * h), gru_gain = rows(workspace, n, row.trunk + 4 * h);
@@ -116,8 +134,7 @@ void Network::run(const Job* jobs, int n, Workspace& workspace) const noexcept {
     *speech.at[i] = -1.0f;
   }
 
-  scale(jobs, n, input);
-  dense_.run(input, n, dense, scratch);
+  hear(jobs, n, workspace);
   conv1_.run(dense, remembered(jobs, n, memory.conv1), n, conv1, scratch);
   conv2_.run(conv1, remembered(jobs, n, memory.conv2), n, conv2, scratch);
   gru1_.run(conv2, remembered(jobs, n, memory.gru1), n, gru1, scratch);

@@ -50,6 +50,7 @@ class Network {
   struct Job {
     NetworkState* state;
     const float* features;      // FEATURES, unscaled
+    const float* cues;          // n_cues(), -1..1
     float dereverb;             // 0..1, unheeded by a network without that input
     float* gains;               // BANDS, 0..1
     float* strengths;           // likewise
@@ -61,6 +62,8 @@ class Network {
   void run(const Job* jobs, int n, Workspace& workspace) const noexcept;
 
   bool has_dereverb() const noexcept { return has_dereverb_; }
+  int n_cues() const noexcept { return cues_.columns(); }  // what it hears of the pitch tracker; 0: nothing
+  int n_inputs() const noexcept { return FEATURES + (has_dereverb_ ? 1 : 0) + n_cues(); }
   bool has_speech() const noexcept { return has_speech_; }
   const kernels::Kernel& kernel() const noexcept { return *kernel_; }
   std::int64_t n_weights() const noexcept { return n_weights_; }  // kept ones; biases included, feature scaling not
@@ -76,7 +79,7 @@ class Network {
       std::size_t conv1, conv2, gru1, gru2, gru3, gru_gain, gru_strength, size;
     } memory;
     struct {
-      std::size_t input, dense, conv1, trunk, strength_input, gru_strength, size;
+      std::size_t input, dense, cues, conv1, trunk, strength_input, gru_strength, size;
     } row;
     std::size_t n_sums, n_codes;  // scratch for one frame
   };
@@ -89,12 +92,13 @@ class Network {
   static Parts remembered(const Job* jobs, int n, std::size_t part) noexcept;
   Parts rows(Workspace& workspace, int n, std::size_t part) const noexcept;
   void scale(const Job* jobs, int n, float* const* inputs) const noexcept;
+  void hear(const Job* jobs, int n, Workspace& workspace) const noexcept;  // features and cues -> the part `dense`
 
   void lay_out(int dense_size, int hidden, int strength_size);
 
   const kernels::Kernel* kernel_ = &kernels::choose();
   std::vector<float> mean_, scale_;
-  layers::Dense dense_;
+  layers::Affine dense_, cues_;  // of features and of cues: their sum is heard
   layers::Conv1d conv1_, conv2_;
   layers::Gru gru1_, gru2_, gru3_, gru_gain_, gru_strength_;
   layers::Dense gains_, strengths_, speech_;

@@ -1,5 +1,7 @@
 #include "tracker.h"
 
+#include <cstring>
+
 #include "elementary.h"
 #include "layer_reader.h"
 
@@ -25,7 +27,7 @@ int Tracker::read(const Weights& weights, const kernels::Kernel& kernel) {
   return complete ? PERCEPNET_OK : PERCEPNET_ERROR_TENSORS;
 }
 
-Tracker::Decision Tracker::run(const float* cues, State& state) const noexcept {
+Tracker::Decision Tracker::run(float* cues, State& state) const noexcept {
   float sums[6 * SIZE_MAX_PER_LAYER], dense[SIZE_MAX_PER_LAYER], first[SIZE_MAX_PER_LAYER], second[SIZE_MAX_PER_LAYER];
   std::int8_t codes[N_CODES];
   const layers::Scratch scratch = {sums, codes};
@@ -38,6 +40,7 @@ Tracker::Decision Tracker::run(const float* cues, State& state) const noexcept {
   gru2_.run(&first_in, &memory2, 1, &second_out, scratch);
   lags_.multiply(&second_in, 1, &scores_out, codes);
   voicing_.run(&second_in, 1, &voicing_out, scratch);
+  std::memcpy(cues + PitchCues::COUNT, second, static_cast<std::size_t>(lags_.columns()) * sizeof(float));
   int best = 0;
   for (int i = 1; i < Pitch::LAGS; ++i) best = scores[i] > scores[best] ? i : best;
   return {best, voicing};

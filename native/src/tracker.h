@@ -27,11 +27,13 @@ class Tracker {
 
   // Takes over the tensors `pitch.*`, if there are any; a percepnet_status. Throws nothing but std::bad_alloc.
   int read(const Weights& weights, const kernels::Kernel& kernel);
+  // What it tells of a hop: the cues that it hears, then what it remembers, `gru2`; 0 without a tracker.
+  int n_cues() const noexcept { return present() ? PitchCues::COUNT + lags_.columns() : 0; }
   bool present() const noexcept { return lags_.rows() > 0; }
   std::int64_t n_weights() const noexcept { return n_weights_; }
 
-  // cues: PitchCues::COUNT of them, of the newest hop.
-  Decision run(const float* cues, State& state) const noexcept;
+  // cues: of the newest hop; PitchCues::COUNT of n_cues() are heard, the rest is written behind them.
+  Decision run(float* cues, State& state) const noexcept;
 
  private:
   layers::Dense dense_;
@@ -40,5 +42,7 @@ class Tracker {
   layers::Dense voicing_;
   std::int64_t n_weights_ = 0;
 };
+
+static_assert(PitchCues::COUNT + Tracker::SIZE_MAX_PER_LAYER <= CUES_MAX, "room for cues");
 
 }  // namespace percepnet

@@ -12,7 +12,7 @@ namespace percepnet {
 namespace {
 
 constexpr char MAGIC[] = {'P', 'E', 'R', 'C', 'E', 'P', 'N', 'T'};
-constexpr std::uint32_t VERSION_MIN = 2, VERSION_MAX = 3;  // 3: there is a pitch tracker; 1: other features
+constexpr std::uint32_t VERSION_MIN = 2, VERSION_MAX = 4;  // 3: a pitch tracker; 4: the network hears its cues; 1: other features
 constexpr std::size_t CHECKED_FROM = 16;  // the checksum covers the file from here
 constexpr std::size_t HEADER_SIZE = 256;
 constexpr std::size_t CENTRES_OFFSET = 64;

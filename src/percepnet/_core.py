@@ -85,7 +85,18 @@ class _Chunk(ctypes.Structure):
     )
 
 
-_ANALYSIS_FIELDS = ("features", "period", "correlation", "gated", "energy", "coherence", "gains", "strengths", "statistics")
+_ANALYSIS_FIELDS = (
+    "features",
+    "period",
+    "correlation",
+    "gated",
+    "energy",
+    "coherence",
+    "cues",
+    "gains",
+    "strengths",
+    "statistics",
+)
 
 
 class _Analysis(ctypes.Structure):
@@ -102,6 +113,8 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "percepnet_model_has_dereverb": (c_int, (c_void_p,)),
     "percepnet_model_lookahead": (c_int, (c_void_p,)),
     "percepnet_model_has_speech": (c_int, (c_void_p,)),
+    "percepnet_model_n_cues": (c_int, (c_void_p,)),
+    "percepnet_model_n_inputs": (c_int, (c_void_p,)),
     "percepnet_model_n_weights": (c_int64, (c_void_p,)),
     "percepnet_model_isa": (c_char_p, (c_void_p,)),
     "percepnet_model_card": (c_void_p, (c_void_p, POINTER(c_size_t))),
@@ -237,6 +250,16 @@ class ModelHandle:
     def has_dereverb(self) -> bool:
         """Whether the model heeds the amount of dereverberation."""
         return bool(_library.percepnet_model_has_dereverb(self.pointer))
+
+    @property
+    def n_cues(self) -> int:
+        """How many cues its pitch tracker tells a network: those it hears, then what it remembers; 0 without a tracker."""
+        return int(_library.percepnet_model_n_cues(self.pointer))
+
+    @property
+    def n_inputs(self) -> int:
+        """What its network takes in a row: FEATURES, the amount of dereverberation if it heeds that, cues if it hears them."""
+        return int(_library.percepnet_model_n_inputs(self.pointer))
 
     @property
     def n_weights(self) -> int:
@@ -447,6 +470,8 @@ class Analysis:
     correlation: (n,) float32
     gated: (n,) bool, the silence gate skips the network
     energy, coherence: (n, BANDS) float32
+    cues: (n, n_cues) float32 in [-1, 1], what the pitch tracker tells of the hop that completes the frame; undefined where
+        gated
 
     With a clean twin, else None:
 
@@ -460,6 +485,7 @@ class Analysis:
     gated: npt.NDArray[np.bool_]
     energy: Float32Array
     coherence: Float32Array
+    cues: Float32Array
     gains: Float32Array | None
     strengths: Float32Array | None
     statistics: Float32Array | None
@@ -491,6 +517,7 @@ def analyze(
         "gated": np.empty(n, np.bool_),
         "energy": np.empty((n, BANDS), np.float32),
         "coherence": np.empty((n, BANDS), np.float32),
+        "cues": np.empty((n, tracker.n_cues if tracker else 0), np.float32),
     }
     if clean is not None:
         arrays["gains"] = np.empty((n, BANDS), np.float32)
@@ -521,10 +548,11 @@ def pitch_cues(samples: npt.ArrayLike) -> Float32Array:
 def network_run(model: ModelHandle, features: npt.ArrayLike) -> tuple[Float32Array, Float32Array, Float32Array | None]:
     """The network alone, from a fresh state.
 
-    features: (n, FEATURES), unscaled; a model that has dereverb takes that amount in one more column.
+    features: (n, FEATURES), unscaled; a model that has dereverb takes that amount in one more column, and one that hears cues
+    those behind it.
     Returns gains and strengths (n, BANDS), and the speech probability (n,) or None.
     """
-    features = _floats(features, None, FEATURES + model.has_dereverb)
+    features = _floats(features, None, model.n_inputs)
     n = len(features)
     gains, strengths = np.empty((n, BANDS), np.float32), np.empty((n, BANDS), np.float32)
     speech = np.empty(n, np.float32) if model.has_speech else None

@@ -41,8 +41,9 @@ std::vector<unsigned char> read(const char* path) {
 
 bool hash_network(const percepnet_model* model, Hash& hash) {
   constexpr std::size_t N = 200;
-  std::vector<float> features(N * PERCEPNET_FEATURES), gains(N * PERCEPNET_BANDS), strengths(gains), speech(N);
-  for (float& f : features) f = 3.0f * noise();
+  const auto n_inputs = static_cast<std::size_t>(percepnet_model_n_inputs(model));
+  std::vector<float> features(N * n_inputs), gains(N * PERCEPNET_BANDS), strengths(gains), speech(N);
+  for (std::size_t i = 0; i < features.size(); ++i) features[i] = (i % n_inputs < PERCEPNET_FEATURES ? 3.0f : 1.0f) * noise();
   if (percepnet_network_run(model, features.data(), N, gains.data(), strengths.data(), speech.data())) return false;
   hash.add(gains);
   hash.add(strengths);

@@ -44,11 +44,14 @@ class Network:
         return self.state[name]
 
     def step(self, features: Array) -> tuple[Array, Array, float]:
-        """Unscaled features (72,), and dereverb if the network takes it ->
+        """Unscaled features (72,), dereverb if the network takes it, and cues if it hears them ->
         gains (34,), strengths (34,), speech probability (-1 without that head)."""
         scaled = (features[:72] - self.tensors["features.mean"].ravel()) * self.tensors["features.scale"].ravel()
-        scaled = np.concatenate((scaled, features[72:]))
-        self.history1 = np.vstack([self.history1[1:], np.tanh(self.dense("dense", scaled))])
+        n_inputs = self.tensors["dense.weight"].shape[1]
+        heard = self.dense("dense", np.concatenate((scaled, features[72:n_inputs])))
+        if "cues.weight" in self.tensors:
+            heard = heard + self.dense("cues", features[n_inputs:])
+        self.history1 = np.vstack([self.history1[1:], np.tanh(heard)])
         self.history2 = np.vstack([self.history2[1:], np.tanh(self.dense("conv1", self.history1.ravel()))])
         conv2 = np.tanh(self.dense("conv2", self.history2.ravel()))
         gru1 = self.gru("gru1", conv2)

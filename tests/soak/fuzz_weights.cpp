@@ -12,6 +12,7 @@ namespace {
 using Values = std::vector<float>;
 
 constexpr std::size_t FRAMES = 12;  // more than pass the network at once, and than a convolution remembers
+constexpr std::size_t N_INPUTS_MAX = PERCEPNET_FEATURES + 1 + 480;
 
 void write_little_endian(unsigned char* to, std::uint64_t value, int n_bytes) {
   for (int i = 0; i < n_bytes; ++i) to[i] = static_cast<unsigned char>(value >> (8 * i));
@@ -42,13 +43,18 @@ float noise() {
   return static_cast<float>(static_cast<std::int32_t>(state)) / 2147483648.0f;
 }
 
-const Values& features() {
-  static const Values values = [] {
-    Values made(FRAMES * (PERCEPNET_FEATURES + 1));
-    for (std::size_t i = 0; i < made.size(); ++i) made[i] = (i % 50 == 0 ? 1e4f : 40.0f) * noise();
+// Rows of n_inputs, the same every time: features of any size, now and then absurd, the others in -1..1.
+Values features(std::size_t n_inputs) {
+  static const Values drawn = [] {
+    Values made(FRAMES * N_INPUTS_MAX);
+    for (float& x : made) x = noise();
     return made;
   }();
-  return values;
+  Values rows(drawn.begin(), drawn.begin() + static_cast<std::ptrdiff_t>(FRAMES * n_inputs));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i % n_inputs < PERCEPNET_FEATURES) rows[i] *= i % 50 == 0 ? 1e4f : 40.0f;
+  }
+  return rows;
 }
 
 bool all_finite(const Values& values) {
@@ -61,7 +67,8 @@ bool all_finite(const Values& values) {
 Values network_outputs(const percepnet_model* model) {
   constexpr std::size_t N = FRAMES * PERCEPNET_BANDS;
   Values out(2 * N + FRAMES);
-  must(percepnet_network_run(model, features().data(), FRAMES, out.data(), out.data() + N, out.data() + 2 * N) == 0, "it runs");
+  const Values in = features(static_cast<std::size_t>(percepnet_model_n_inputs(model)));
+  must(percepnet_network_run(model, in.data(), FRAMES, out.data(), out.data() + N, out.data() + 2 * N) == 0, "it runs");
   return out;
 }
 

@@ -12,6 +12,7 @@ from percepnet.training.bands import BAND_CENTRES, band_mask
 from percepnet.training.config import Config, DatasetConfig
 from percepnet.training.dataset import COLUMNS, DISTANCE, ENERGY_DB, FEATURE, GAIN, SPEECH, STRENGTH, Shards
 from percepnet.training.mixing import Mixture
+from percepnet.weights import load_model
 
 
 def example(bandwidth_hz: float = 24000.0, snr_db: float = 5.0) -> Mixture:
@@ -46,6 +47,19 @@ def test_rows_are_the_analysis_of_the_core() -> None:
     assert rows.shape == (198, COLUMNS)
     np.testing.assert_allclose(rows[:, FEATURE], analysis.features, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(rows[:, GAIN], np.where(analysis.gated[:, None], -1, analysis.gains), atol=1e-3)
+
+
+def test_cues_follow_where_they_are_wanted() -> None:
+    mixture = example()
+    handle = load_model("default").handle
+
+    plain, rows = (dataset.encode(mixture, DatasetConfig(tracker="default", cues=cues)) for cues in (False, True))
+
+    seen = _core.analyze(mixture.noisy, mixture.clean, tracker=handle)
+    assert np.array_equal(rows[:, : dataset.COLUMNS], plain)
+    heard = ~seen.gated
+    np.testing.assert_allclose(rows[heard, dataset.COLUMNS :], seen.cues[heard], atol=1e-3)
+    assert not rows[~heard, dataset.COLUMNS :].any()
 
 
 def test_statistics_survive_half_precision() -> None:

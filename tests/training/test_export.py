@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,24 @@ def test_a_network_that_differs_is_not_written(run: Run, tmp_path: Path, monkeyp
     with pytest.raises(ValueError, match="nothing was written"):
         export_checkpoint(tmp_path / CHECKPOINT, tmp_path / "toy.pnw", None, "toy")
     assert not list(tmp_path.glob("toy.pnw*"))
+
+
+@pytest.mark.parametrize("to_int8", [False, True])
+def test_a_network_that_hears_cues_is_what_was_trained(toy: Config, to_int8: bool) -> None:
+    fresh = new_run(
+        replace(toy, model=replace(toy.model, cues=442), dataset=replace(toy.dataset, tracker="default", cues=True))
+    )
+    features = np.random.default_rng(0).uniform(-1, 1, (30, 73 + 442)).astype(np.float32)
+
+    contents, difference = export_run(fresh, features, {}, to_int8)
+
+    model = _core.ModelHandle(contents)
+    assert difference < 1e-5
+    assert model.n_inputs == 73 + model.n_cues == 73 + 442
+    without = features.copy()
+    without[:, 73:] = 0
+    gains, deaf = (_core.network_run(model, rows)[0] for rows in (features, without))
+    assert np.abs(gains - deaf).max() > 1e-3
 
 
 def test_export_module_needs_no_torch() -> None:

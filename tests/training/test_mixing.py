@@ -8,7 +8,18 @@ import pytest
 import signals
 from percepnet.training.config import MixingConfig
 from percepnet.training.corpus import Corpus
-from percepnet.training.mixing import NOISE_KINDS, Mixer, Mixture, active_rms, low_pass, rms, shaped_noise, tones
+from percepnet.training.mixing import (
+    NOISE_KINDS,
+    Mixer,
+    Mixture,
+    active_rms,
+    coloured,
+    low_pass,
+    rms,
+    shaped_noise,
+    texture,
+    tones,
+)  # fmt: skip
 from percepnet.training.rooms import Room, simulate
 
 PLAIN = MixingConfig(
@@ -86,6 +97,46 @@ def test_clipping_and_quantisation_leave_the_target_alone(corpus: Corpus) -> Non
     assert np.abs(worn.noisy).max() < np.abs(plain.noisy).max()
     np.testing.assert_array_equal(worn.noisy * 32768, np.round(worn.noisy * 32768))
     np.testing.assert_array_equal(worn.clean, plain.clean)
+
+
+def test_colour_changes_levels_by_octaves_and_no_phase() -> None:
+    impulse = np.zeros(48000, np.float32)
+    impulse[24000] = 1
+
+    response = coloured(impulse, np.random.default_rng(3), 5.0)
+
+    knots_db = np.random.default_rng(3).normal(0, 5.0, 11)  # at 31 Hz, 63 Hz, ... 32 kHz
+    spectrum = np.fft.rfft(np.roll(response, -24000))
+    np.testing.assert_allclose(
+        20 * np.log10(np.abs(spectrum[[125, 250, 500, 1000, 2000, 4000, 8000]])), knots_db[2:9], atol=0.1
+    )
+    assert np.abs(spectrum.imag).max() < 1e-3
+
+
+def test_texture_keeps_the_spectrum_and_spreads_the_energy() -> None:
+    """A click becomes a second of stationary noise."""
+    click = np.zeros(48000, np.float32)
+    click[1000:1100] = np.random.default_rng(0).standard_normal(100)
+
+    noise = texture(click, np.random.default_rng(1))
+
+    np.testing.assert_allclose(np.abs(np.fft.rfft(noise))[1:-1], np.abs(np.fft.rfft(click))[1:-1], rtol=1e-2, atol=1e-3)
+    levels = np.sqrt((noise.reshape(10, -1) ** 2).mean(1))
+    assert levels.max() < 1.5 * levels.min()
+
+
+def test_colours_and_textures_reach_the_mixtures(corpus: Corpus) -> None:
+    noisy = {
+        name: mixtures(corpus, replace(PLAIN, **{name: 1.0} if name else {}), 3)
+        for name in ("", "speech_colour", "noise_colour", "noise_texture")
+    }
+
+    changed = {
+        name: [not np.array_equal(a.noisy, b.noisy) for a, b in zip(noisy[""], noisy[name], strict=True)] for name in noisy
+    }
+    assert all(changed["speech_colour"] + changed["noise_colour"])
+    assert any(changed["noise_texture"])
+    assert any(not np.array_equal(a.clean, b.clean) for a, b in zip(noisy[""], noisy["speech_colour"], strict=True))
 
 
 def hall() -> Room:

@@ -48,6 +48,20 @@ def test_copies_are_heard_differently() -> None:
     assert np.all(np.abs(shared[:, :3] - shared[:, 3:][:, np.argsort(units[3:])]) > 1e-3)
 
 
+@pytest.mark.parametrize("heard", [0, 40])
+def test_a_network_may_learn_to_hear_cues(heard: int) -> None:
+    """What it says stays, whether it heard them before or not."""
+    tensors = networks.random_tensors(sizes=SMALL, dereverb=True, cues=heard)
+    frames = np.random.default_rng(1).uniform(-1, 1, (12, 73 + 40))
+
+    wide = widened(tensors, ModelConfig(24, 80, 40, cues=40), seed=1)
+
+    before, after = Network(tensors), Network(wide)
+    for frame in frames:
+        for a, b in zip(before.step(frame[: 73 + heard]), after.step(frame), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_a_smaller_network_is_refused() -> None:
     with pytest.raises(ValueError, match="at least"):
         widened(networks.random_tensors(sizes=SMALL), ModelConfig(16, 16, 16), seed=1)

@@ -61,6 +61,9 @@ class MixingConfig:
     clipping: float = 0.08
     quantisation: float = 0.5
     level_step: float = 0.08
+    speech_colour: float = 0.0  # a random smooth response
+    noise_colour: float = 0.0
+    noise_texture: float = 0.0  # recorded noise replaced by stationary noise of its spectrum
     speech_speed: float = 0.4
     noise_speed: float = 0.4
     noise_reversal: float = 0.3
@@ -79,6 +82,7 @@ class DatasetConfig:
     keep: int = 240  # the oldest beyond this many are deleted
     lookahead: int = 2  # hops
     tracker: str = ""  # a model whose pitch tracker makes the features, such as "default"; empty: the plain tracker
+    cues: bool = False  # what that tracker hears and remembers goes with them, for a network with ``model.cues``
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class ModelConfig:
     strength: int = 64
     speech: bool = True
     dereverb: bool = True  # takes the amount of dereverberation as an input
+    cues: int = 0  # inputs besides: what the pitch tracker hears, 346, and remembers, 96 for the shipped one
 
 
 @dataclass(frozen=True)

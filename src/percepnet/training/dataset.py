@@ -40,7 +40,7 @@ ENERGY_DB = slice(STRENGTH.stop, STRENGTH.stop + 3 * BANDS)  # of noisy, comb, c
 DISTANCE = slice(ENERGY_DB.stop, ENERGY_DB.stop + 3 * BANDS)  # 1 - cosine of noisy/comb, noisy/clean, comb/clean
 SPEECH = DISTANCE.stop  # 1 where the clean frame holds speech
 GATED = SPEECH + 1  # 1 where the silence gate skips the network
-COLUMNS = GATED + 1
+COLUMNS = GATED + 1  # and behind them, where ``dataset.cues`` wants them, those of the pitch tracker
 
 # rows of the core's statistics: E_Y, E_P, <Y,P>, E_X, <Y,X>, <P,X>
 _ENERGIES, _PRODUCTS, _PAIRS = (0, 1, 3), (2, 4, 5), ((0, 1), (0, 3), (1, 3))
@@ -63,13 +63,14 @@ def encode_statistics(statistics: Floats) -> tuple[Floats, Floats]:
 
 
 def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
-    """A mixture through the core: (frames, COLUMNS) float16."""
+    """A mixture through the core: (frames, COLUMNS) float16, wider by the cues where they are wanted."""
     tracker = load_model(config.tracker).handle if config.tracker else None
     analysis = _core.analyze(mixture.noisy, mixture.clean, config.lookahead, tracker=tracker)
     assert analysis.gains is not None  # clean was given
     assert analysis.strengths is not None
     assert analysis.statistics is not None
-    rows = np.empty((len(analysis.features), COLUMNS), dtype=np.float16)
+    n_cues = analysis.cues.shape[1] if config.cues else 0
+    rows = np.empty((len(analysis.features), COLUMNS + n_cues), dtype=np.float16)
     trusted = band_mask(mixture.bandwidth_hz)[None] & ~analysis.gated[:, None]
     rows[:, FEATURE], rows[:, DEREVERB] = analysis.features, mixture.dereverb
     rows[:, GAIN] = np.where(trusted, analysis.gains, -1)
@@ -77,11 +78,12 @@ def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
     rows[:, ENERGY_DB], rows[:, DISTANCE] = encode_statistics(analysis.statistics)
     rows[:, SPEECH] = speech_label(analysis.statistics[:, 3], np.isfinite(mixture.snr_db) or mixture.snr_db > 0)
     rows[:, GATED] = analysis.gated
+    rows[:, COLUMNS:] = np.where(analysis.gated[:, None], 0, analysis.cues[:, :n_cues])
     return rows
 
 
 def make_shard(mixer: Mixer, config: Config, index: int) -> Halves:
-    """Shard number ``index``: (mixtures, frames, COLUMNS) float16."""
+    """Shard number ``index``: (mixtures, frames, COLUMNS or more) float16."""
     generators = (np.random.default_rng((config.mixing.seed, index, i)) for i in range(config.dataset.mixtures_per_shard))
     return np.stack([encode(mixer.mix(generator), config.dataset) for generator in generators])
 
@@ -150,9 +152,9 @@ class Shards:
         return sum(math.prod(array.shape[:2]) for array in self._arrays.values()) / FRAMES_PER_HOUR
 
     def batch(self, rng: np.random.Generator, size: int) -> Floats:
-        """(size, frames, COLUMNS) float32, each from a random mixture and place."""
+        """(size, frames, COLUMNS or more) float32, each from a random mixture and place."""
         arrays = list(self._arrays.values())
-        out = np.empty((size, self._frames, COLUMNS), dtype=np.float32)
+        out = np.empty((size, self._frames, arrays[0].shape[2]), dtype=np.float32)
         for row in out:
             array = arrays[rng.integers(len(arrays))]
             start = int(rng.integers(array.shape[1] - self._frames + 1))
@@ -160,7 +162,7 @@ class Shards:
         return out
 
     def mixtures(self, count: int) -> Iterator[Halves]:
-        """The first ``count`` mixtures, each (frames, COLUMNS)."""
+        """The first ``count`` mixtures, each (frames, COLUMNS or more)."""
         for array in self._arrays.values():
             yield from array[:count]
             count -= len(array)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-MAGIC, VERSION, VERSION_WITH_TRACKER = b"PERCEPNT", 2, 3  # older readers know no tracker, and must not ignore it
+MAGIC, VERSION = b"PERCEPNT", 2
+VERSIONS = {"cues.": 4, "pitch.": 3}  # of files with such tensors: readers of older versions must not ignore them
 COMB_HALF_ORDER = 5
 HEADER_SIZE, ENTRY_SIZE, ALIGNMENT = 256, 96, 64
 TRACKER = "pitch."  # how the names of its tensors begin
@@ -63,7 +64,7 @@ def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[s
     body = (header + struct.pack(f"<{BANDS}I", *BAND_CENTRES)).ljust(HEADER_SIZE - 24, b"\0") + table
     body = body.ljust(start - 24, b"\0") + values + text
     checked = struct.pack("<Q", 24 + len(body)) + body
-    version = VERSION_WITH_TRACKER if any(name.startswith(TRACKER) for name in tensors) else VERSION
+    version = max([VERSION, *(v for prefix, v in VERSIONS.items() if any(name.startswith(prefix) for name in tensors))])
     return MAGIC + struct.pack("<II", version, zlib.crc32(checked)) + checked
 
 
@@ -173,15 +174,16 @@ def model_card(run: Run, identity: str, sources: list[dict[str, object]], extra:
 
 def check_features(run: Run) -> Floats:
     """What the network sees of real audio, (frames, inputs): validation pairs if there are any, else the first shard."""
-    from percepnet.training.dataset import INPUT, Shards
+    from percepnet.training.dataset import COLUMNS, INPUT, Shards
     from percepnet.training.train import validation_rows
 
     if run.config.train.validation:
         rows = validation_rows(Path(run.config.train.validation), run.config.dataset)[:8]
     else:
         rows = np.stack(list(Shards(Path(run.config.dataset.folder), 1).mixtures(8))).astype(np.float32)
-    n_inputs = FEATURES + run.config.model.dereverb
-    return np.ascontiguousarray(rows[..., INPUT].reshape(-1, INPUT.stop)[:, :n_inputs])
+    model = run.config.model
+    rows = rows.reshape(-1, rows.shape[2])
+    return np.hstack((rows[:, INPUT][:, : FEATURES + model.dereverb], rows[:, COLUMNS : COLUMNS + model.cues]))
 
 
 def export_run(run: Run, features: Floats, card: Mapping[str, object], to_int8: bool = False) -> tuple[bytes, float]:

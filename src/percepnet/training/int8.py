@@ -60,12 +60,18 @@ def quantise_tensors(tensors: Mapping[str, Floats]) -> dict[str, Tensor]:
 def run(tensors: Mapping[str, Tensor], features: Floats) -> tuple[Floats, Floats, Floats | None]:
     """The network from a fresh state.
 
-    features: (n, 72), dereverb behind them if the network takes it. Returns gains, strengths (n, 34), speech (n,) or None.
+    features: (n, 72), dereverb behind them if the network takes it, then the cues if it hears them.
+
+    Returns gains, strengths (n, 34), speech (n,) or None.
     """
     network = _Network(tensors)
     mean, scale = (np.asarray(tensors[f"features.{name}"], np.float32) for name in ("mean", "scale"))
-    scaled = np.hstack(((features[:, : mean.shape[1]] - mean) * scale, features[:, mean.shape[1] :]))
-    signals = {"dense": tanh(network.affine("dense.", scaled))}
+    n_inputs = tensors["dense.weight"].shape[1]
+    scaled = np.hstack(((features[:, : mean.shape[1]] - mean) * scale, features[:, mean.shape[1] : n_inputs]))
+    heard = network.affine("dense.", scaled)
+    if "cues.weight" in tensors:
+        heard = heard + network.affine("cues.", features[:, n_inputs:])
+    signals = {"dense": tanh(heard)}
     signals["conv1"] = tanh(network.affine("conv1.", last_frames(signals["dense"], 5)))
     signals["conv2"] = tanh(network.affine("conv2.", last_frames(signals["conv1"], 3)))
     for name, source in GRUS.items():

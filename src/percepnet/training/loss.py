@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -11,8 +12,9 @@ from torch.nn import functional
 
 from percepnet.training.bands import BAND_CENTRES
 from percepnet.training.config import LossConfig
-from percepnet.training.dataset import DISTANCE, ENERGY_DB, ENERGY_FLOOR, GAIN, GATED, INPUT, SPEECH, STRENGTH
+from percepnet.training.dataset import COLUMNS, DISTANCE, ENERGY_DB, ENERGY_FLOOR, GAIN, GATED, INPUT, SPEECH, STRENGTH
 
+CPU = torch.device("cpu")
 POWER_OFFSET = 1e-4  # keeps the slope of x^gamma finite at 0 (SPEC 6.3)
 SCALE_MAX = 4.0  # the core's limit of the band scale (SPEC 4)
 GAIN_MIN = 1e-5  # keeps the slope of the postfilter finite
@@ -27,7 +29,7 @@ SPEECH_ABSENT = 1e-5  # of the sequence's level: all that is left of the target 
 class Targets:
     """A batch as the losses need it; bands are (batch, frames, BANDS), frames (batch, frames)."""
 
-    features: Tensor  # and the scalar input
+    features: Tensor  # and the scalar input, and the cues
     gains: Tensor
     gain_mask: Tensor  # 1 where the gain counts
     strengths: Tensor
@@ -42,15 +44,16 @@ class Targets:
 
 
 def unpack(rows: Tensor, counted: Tensor) -> Targets:
-    """rows: (batch, frames, COLUMNS) of a shard; counted: (batch, frames), 0 where no loss is wanted."""
+    """rows: (batch, frames, COLUMNS or more) of a shard; counted: (batch, frames), 0 where no loss is wanted."""
     gains, strengths = rows[..., GAIN], rows[..., STRENGTH]
     counted = counted * (1 - rows[..., GATED])
     gain_mask = (gains >= 0) * counted[..., None]
     energies = torch.pow(10, rows[..., ENERGY_DB] / 10) - ENERGY_FLOOR
     noisy, comb, clean = (energies.clamp(min=ENERGY_FLOOR) / _level(energies)).chunk(3, -1)
+    inputs = torch.cat((rows[..., INPUT], rows[..., COLUMNS:]), -1)
     yp, yx, px = (1 - rows[..., DISTANCE]).chunk(3, -1)
     return Targets(
-        rows[..., INPUT], gains, gain_mask, strengths, (strengths >= 0) * gain_mask, noisy, comb, clean,
+        inputs, gains, gain_mask, strengths, (strengths >= 0) * gain_mask, noisy, comb, clean,
         yp * torch.sqrt(noisy * comb), yx * torch.sqrt(noisy * clean), px * torch.sqrt(comb * clean), rows[..., SPEECH],
     )  # fmt: skip
 
@@ -112,7 +115,8 @@ def sharpened(gains: Tensor, targets: Targets) -> Tensor:
 
 def postfilter_share(kept: Tensor, total: Tensor) -> Tensor:
     """How much of the postfilter acts: most of it below 10 dB of estimated SNR, none above 20; (batch, frames, 1)."""
-    lag = torch.arange(kept.shape[1])[:, None] - torch.arange(kept.shape[1])
+    frame = torch.arange(kept.shape[1], device=kept.device)
+    lag = frame[:, None] - frame
     weights = torch.where(lag >= 0, (1 - POSTFILTER_SMOOTHING) * POSTFILTER_SMOOTHING ** lag.clamp(min=0), 0.0)
     kept, total = weights @ kept, weights @ total
     snr_db = 10 * (torch.log10(kept + ENERGY_FLOOR) - torch.log10((total - kept).clamp(min=0) + ENERGY_FLOOR))
@@ -149,14 +153,15 @@ def loudness_loss(output: Output, targets: Targets) -> Tensor:
 
 def loudness(power: Tensor) -> Tensor:
     """Zwicker's law: sone per band of a power relative to the threshold of hearing at 1 kHz."""
-    threshold = threshold_in_quiet().to(power.device)
+    threshold = threshold_in_quiet(power.device)
     excess = torch.pow(0.5 + 0.5 * power / threshold, ZWICKER_POWER) - 1
     return LOUDNESS_SCALE * (functional.relu(excess) * torch.pow(threshold / 0.5, ZWICKER_POWER))
 
 
-def threshold_in_quiet() -> Tensor:
+@cache
+def threshold_in_quiet(device: torch.device = CPU) -> Tensor:
     """Power of the weakest audible tone in each band, by Terhardt's formula: (BANDS,)."""
-    f = torch.tensor(BAND_CENTRES) * 0.05  # kHz
+    f = torch.tensor(BAND_CENTRES, device=device) * 0.05  # kHz
     level_db = 3.64 * f**-0.8 - 6.5 * torch.exp(-0.6 * (f - 3.3) ** 2) + 1e-3 * f**4
     return 10 ** (level_db.clamp(max=60) / 10)
 

@@ -89,6 +89,24 @@ def _random_roots(rng: np.random.Generator) -> npt.NDArray[np.floating]:
     return np.array([1.0, -(first + second), first * second])
 
 
+def coloured(samples: Floats, rng: np.random.Generator, spread_db: float) -> Floats:
+    """``samples`` through a random smooth response, a knot per octave: what microphones, walls and distance do."""
+    octaves = np.arange(-5.0, 5.5)  # from 1 kHz
+    size = fft.next_fast_len(len(samples), True)
+    spectrum = fft.rfft(samples, size)
+    frequency = np.maximum(np.arange(len(spectrum)) * (SAMPLE_RATE / size), 20)
+    level_db = np.interp(np.log2(frequency / 1000), octaves, rng.normal(0, spread_db, len(octaves)))
+    spectrum *= (10 ** (level_db / 20)).astype(np.float32)
+    return np.asarray(fft.irfft(spectrum, size)[: len(samples)], dtype=np.float32)
+
+
+def texture(samples: Floats, rng: np.random.Generator) -> Floats:
+    """Stationary noise with the spectrum of ``samples``: all phases random."""
+    spectrum = fft.rfft(samples)
+    spectrum *= np.exp(2j * np.pi * rng.random(len(spectrum))).astype(np.complex64)
+    return np.asarray(fft.irfft(spectrum, len(samples)), dtype=np.float32)
+
+
 def change_speed(samples: Floats, speed: tuple[int, int], n: int) -> Floats:
     """``n`` samples played ``speed[0] / speed[1]`` times as fast."""
     return np.asarray(resample_poly(samples, speed[1], speed[0])[:n], dtype=np.float32)
@@ -224,7 +242,10 @@ class Mixer:
         speech, bandwidth_hz = self._talk(speaker, self._n * speed[0] // speed[1] + 480, long_pauses, rng)
         if speed != (1, 1):
             speech, bandwidth_hz = change_speed(speech, speed, self._n), bandwidth_hz * speed[0] / speed[1]
-        return random_filter(speech[: self._n], rng), bandwidth_hz
+        speech = random_filter(speech[: self._n], rng)
+        if self._config.speech_colour and rng.random() < self._config.speech_colour:
+            speech = coloured(speech, rng, 3.0)
+        return speech, bandwidth_hz
 
     def _talk(self, speaker: int, n: int, long_pauses: bool, rng: np.random.Generator) -> tuple[Floats, float]:
         """Clips of one speaker in the order of their files, with random pauses: (n,), and the least bandwidth in Hz."""
@@ -257,6 +278,8 @@ class Mixer:
         noise = self._one_noise(kind, speaker, rng)
         if rng.random() < self._config.second_noise:
             noise = noise + self._one_noise(self._kind(rng), speaker, rng) * amplitude(rng.uniform(-15, 3))
+        if self._config.noise_colour and rng.random() < self._config.noise_colour:
+            noise = coloured(noise, rng, 5.0)
         if self._config.noise_fade > rng.random():
             noise = noise * slow_envelope(self._n, rng, 6.0)
         if room is not None and rng.random() < 0.5:
@@ -318,6 +341,8 @@ class Mixer:
         noise = self._strewn(n, rng) if kind == "event" and rng.random() < 0.4 else self._excerpt(recording, n, rng)
         if rng.random() < self._config.noise_reversal:
             noise = noise[::-1]
+        if self._config.noise_texture and rng.random() < self._config.noise_texture:
+            noise = texture(noise, rng)
         return change_speed(noise, speed, self._n) if speed != (1, 1) else noise[: self._n]
 
     def _excerpt(self, recording: Recording, n: int, rng: np.random.Generator) -> Floats:

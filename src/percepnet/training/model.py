@@ -99,6 +99,7 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(FEATURES))
         self.register_buffer("scale", torch.ones(FEATURES))
         self.dense = nn.Linear(FEATURES + config.dereverb, dense)
+        self.cues = nn.Linear(config.cues, dense) if config.cues else None
         self.conv1 = CausalConv(dense, hidden, 5)
         self.conv2 = CausalConv(hidden, hidden, 3)
         self.gru1, self.gru2, self.gru3, self.gru_gain = (nn.GRU(hidden, hidden, batch_first=True) for _ in range(4))
@@ -127,9 +128,9 @@ class Network(nn.Module):
         config = self.config
         sizes = (config.hidden,) * 4 + (config.strength,)
         return State(
-            torch.zeros(batch, self.conv1.taps - 1, config.dense),
-            torch.zeros(batch, self.conv2.taps - 1, config.hidden),
-            tuple(torch.zeros(1, batch, size) for size in sizes),
+            self.mean.new_zeros(batch, self.conv1.taps - 1, config.dense),
+            self.mean.new_zeros(batch, self.conv2.taps - 1, config.hidden),
+            tuple(self.mean.new_zeros(1, batch, size) for size in sizes),
         )
 
     def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, Tensor | None, State]:
@@ -140,7 +141,11 @@ class Network(nn.Module):
         """
         state = state or self.initial_state(len(features))
         scaled = (features[..., :FEATURES] - self.mean) * self.scale
-        x = torch.tanh(self.dense(torch.cat((scaled, features[..., FEATURES : self.dense.in_features]), -1)))
+        x = self.dense(torch.cat((scaled, features[..., FEATURES : self.dense.in_features]), -1))
+        if self.cues is not None:
+            cues = features[..., self.dense.in_features : self.dense.in_features + self.cues.in_features]
+            x = x + affine(cues, self.cues.weight, self.cues.bias, self.quantised)
+        x = torch.tanh(x)
         x, conv1 = self.conv1(x, state.conv1, self.quantised)
         x, conv2 = self.conv2(x, state.conv2, self.quantised)
         first, h1 = self._gru(self.gru1, x, state.grus[0])
@@ -179,8 +184,10 @@ def load_tensors(network: Network, tensors: Mapping[str, npt.NDArray[np.float32]
 def named_parameters(network: Network) -> dict[str, Tensor]:
     """Parameters and buffers under their names in the weight file."""
     tensors = {"features.mean": network.mean, "features.scale": network.scale}
-    for name in ("dense", "conv1", "conv2", "gains", "strengths") + (("speech",) if network.speech is not None else ()):
+    for name in ("dense", "cues", "conv1", "conv2", "gains", "strengths", "speech"):
         layer = getattr(network, name)
+        if layer is None:
+            continue
         tensors |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
     for name in GRU_NAMES:
         gru = getattr(network, name)

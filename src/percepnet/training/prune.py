@@ -41,7 +41,7 @@ def strongest(matrix: Tensor, share: float) -> Tensor:
     """Which blocks to keep: those that are not zero yet, and of these the strongest."""
     values = strengths(matrix)
     n = min(max(round(share * values.numel()), 1), int((values > 0).sum()))
-    kept = torch.zeros(values.numel(), dtype=torch.bool)
+    kept = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
     kept[values.flatten().topk(n).indices] = True
     return kept.reshape(values.shape)
 

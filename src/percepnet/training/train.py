@@ -18,7 +18,7 @@ from torch import Tensor
 
 from percepnet import _core
 from percepnet.training.config import Config, DatasetConfig, TrainConfig, config_from_json, config_json
-from percepnet.training.dataset import COLUMNS, FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
+from percepnet.training.dataset import FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
@@ -28,6 +28,7 @@ from percepnet.training.widen import widened
 
 Floats = npt.NDArray[np.float32]
 
+CPU = torch.device("cpu")
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 LOSSES = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech")
 LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm",
@@ -64,10 +65,15 @@ def average_decay(step: int, config: TrainConfig) -> float:
     return min(config.ema, (1 + step) / (10 + step))
 
 
-def new_run(config: Config) -> Run:
+def fastest_device() -> torch.device:
+    """A GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def new_run(config: Config, device: torch.device = CPU) -> Run:
     """A fresh run; mean and scale of the features stay to be set."""
     torch.manual_seed(config.train.seed)
-    network, average = Network(config.model), Network(config.model)
+    network, average = Network(config.model).to(device), Network(config.model).to(device)
     average.load_state_dict(network.state_dict())
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
@@ -96,10 +102,10 @@ def save_checkpoint(run: Run, path: Path) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, config: Config | None = None) -> Run:
+def load_checkpoint(path: Path, config: Config | None = None, device: torch.device = CPU) -> Run:
     """A run as it was; ``config`` replaces the saved one, for example to extend the budget."""
-    contents: dict[str, Any] = torch.load(path, weights_only=True)
-    run = new_run(config or config_from_json(contents["config"]))
+    contents: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+    run = new_run(config or config_from_json(contents["config"]), device)
     run.network.load_state_dict(contents["network"])
     run.average.load_state_dict(contents["average"])
     run.optimiser.load_state_dict(contents["optimiser"])
@@ -117,9 +123,9 @@ def read_pairs(folder: Path) -> Iterator[Mixture]:
 
 
 def validation_rows(folder: Path, config: DatasetConfig) -> Floats:
-    """The pairs of a folder through the core: (pairs, frames, COLUMNS), padded with uncounted frames."""
+    """The pairs of a folder through the core: (pairs, frames, COLUMNS or more), padded with uncounted frames."""
     pairs = [encode(pair, config) for pair in read_pairs(folder)]
-    rows = np.zeros((len(pairs), max(len(p) for p in pairs), COLUMNS), dtype=np.float32)
+    rows = np.zeros((len(pairs), max(len(p) for p in pairs), pairs[0].shape[1]), dtype=np.float32)
     rows[..., GATED] = 1
     for row, pair in zip(rows, pairs, strict=True):
         row[: len(pair)] = pair
@@ -129,7 +135,8 @@ def validation_rows(folder: Path, config: DatasetConfig) -> Floats:
 def validate(run: Run, rows: Floats) -> dict[str, float]:
     """Losses of the averaged network on whole recordings."""
     with torch.no_grad():
-        targets = unpack(torch.from_numpy(rows), torch.ones(rows.shape[:2]))
+        on_device = torch.from_numpy(rows).to(run.average.mean.device)
+        targets = unpack(on_device, torch.ones_like(on_device[..., 0]))
         gains, strengths, speech, _ = run.average(targets.features)
         total, parts = total_loss(gains, strengths, speech, targets, run.config.loss)
     return {"validation_loss": float(total)} | {f"validation_{name}": float(part) for name, part in parts.items()}
@@ -143,13 +150,14 @@ def counted_frames(rng: np.random.Generator, config: TrainConfig) -> Tensor:
 
 
 def train_step(run: Run, rows: Floats) -> dict[str, float]:
-    """One update from a batch of (batch, frames, COLUMNS)."""
+    """One update from a batch of (batch, frames, COLUMNS or more)."""
     config = run.config.train
     run.network.quantised = run.average.quantised = 0 < config.quantise_from_step <= run.step
     rate = learning_rate(run.step, config)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
-    targets = unpack(torch.from_numpy(rows), counted_frames(run.rng, config))
+    device = run.network.mean.device
+    targets = unpack(torch.from_numpy(rows).to(device), counted_frames(run.rng, config).to(device))
     gains, strengths, speech, _ = run.network(targets.features)
     total, parts = total_loss(gains, strengths, speech, targets, run.config.loss)
     run.optimiser.zero_grad(set_to_none=True)
@@ -203,12 +211,12 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
     return shards
 
 
-def start(config: Config, shards: Shards) -> Run:
+def start(config: Config, shards: Shards, device: torch.device) -> Run:
     """The run of the folder's checkpoint, or a new one: from the start weights if there are any."""
     path = Path(config.train.folder) / CHECKPOINT
     if path.exists():
-        return load_checkpoint(path, config)
-    run = new_run(config)
+        return load_checkpoint(path, config, device)
+    run = new_run(config, device)
     if config.train.start_weights:
         tensors = widened(read_weights(Path(config.train.start_weights).read_bytes()), config.model, config.train.seed)
         for network in (run.network, run.average):
@@ -221,16 +229,17 @@ def start(config: Config, shards: Shards) -> Run:
 
 
 def train(config: Config, report: Callable[[str], None] = print) -> Run:
-    """Trains until the budget is spent, going on from the checkpoint in the folder if there is one.
+    """Trains until the budget is spent, going on from the checkpoint in the folder if there is one; on a GPU if there is one.
 
-    With ``watch_shards`` off, equal seeds and shards give equal weights, bit for bit, interrupted or not.
+    On a CPU, with ``watch_shards`` off, equal seeds and shards give equal weights, bit for bit, interrupted or not.
     """
+    device = fastest_device()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(device == CPU)
     folder = Path(config.train.folder)
     folder.mkdir(parents=True, exist_ok=True)
     shards = wait_for_shards(config, report)
-    run = start(config, shards)
+    run = start(config, shards, device)
     (folder / "config.json").write_text(config_json(config), encoding="utf-8")
     held = validation_rows(Path(config.train.validation), config.dataset) if config.train.validation else None
     log = Log(folder / LOG, run.step)

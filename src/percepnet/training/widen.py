@@ -34,6 +34,7 @@ def sizes(tensors: Mapping[str, Floats]) -> tuple[int, int, int]:
 def widened(tensors: Mapping[str, Floats], config: ModelConfig, seed: int) -> dict[str, Floats]:
     """The tensors of a network of the sizes in ``config``, none smaller than those of ``tensors``, with the same outputs.
 
+    A network that hears no cues may become one that does.
     Raises ValueError where one is smaller.
     """
     old, new = sizes(tensors), (config.dense, config.hidden, config.strength)
@@ -52,6 +53,12 @@ def widened(tensors: Mapping[str, Floats], config: ModelConfig, seed: int) -> di
         wide[f"{prefix}bias"] = bias if rows is None else bias[:, rows]
 
     put("dense.", dense, [nothing])
+    if "cues.weight" in tensors:
+        put("cues.", dense, [np.arange(tensors["cues.weight"].shape[1])])
+    elif config.cues:  # not heard so far
+        wide["cues.weight"], wide["cues.bias"] = (
+            np.zeros(shape, np.float32) for shape in ((config.dense, config.cues), (1, config.dense))
+        )
     put("conv1.", hidden, [dense] * 5)
     put("conv2.", hidden, [hidden] * 3)
     for name, inputs in GRUS.items():
