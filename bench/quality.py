@@ -70,6 +70,7 @@ DEFAULT_SYSTEMS = "noisy,percepnet,no-comb,no-postfilter,oracle"
 COLUMNS = {"pesq": (1, 3), "stoi": (100, 1), "estoi": (100, 1), "si_sdr": (1, 1), "lsd": (1, 1)}
 OPINION_COLUMNS = {"sig": (1, 2), "bak": (1, 2), "ovrl": (1, 2)}  # factor and digits
 TITLES = {"pesq": "PESQ-WB", "stoi": "STOI %", "estoi": "ESTOI %", "si_sdr": "SI-SDR dB", "lsd": "LSD dB"}
+LOST_DB = -20.0  # SI-SDR
 CELL = ("pesq", "stoi", "si_sdr", "ovrl")  # of the tables by SNR, noise and kind
 
 
@@ -203,6 +204,16 @@ def grouped_table(results: list[Result], names: list[str], key: Callable[[Result
     return table(["system", *groups], rows)
 
 
+def lost_voices(results: list[Result], names: list[str]) -> str:
+    """Pairs in which a system left nothing of the voice, and its PESQ-WB without them: of silence PESQ says anything."""
+    lines = []
+    for name in names:
+        kept = [result for result in of_system(results, name) if result["si_sdr"] > LOST_DB]
+        lost = len(of_system(results, name)) - len(kept)
+        lines += [f"{name} lost the voice in {lost} pairs; PESQ-WB of the others {mean(kept, 'pesq')}."] if lost else []
+    return "\n".join(lines)
+
+
 def of_system(results: list[Result], name: str) -> list[Result]:
     """The results of one system."""
     return [result for result in results if result["system"] == name]
@@ -215,12 +226,12 @@ def report(results: list[Result], names: list[str]) -> str:
     n_pairs = len(of_system(noisy, names[0]))
     parts: list[str] = []
     if noisy:
-        parts += [f"**{n_pairs} noisy pairs, mean**", overall_table(noisy, names)]
+        parts += [f"**{n_pairs} noisy pairs, mean**", overall_table(noisy, names), lost_voices(noisy, names)]
         parts += ["**By SNR**", grouped_table(noisy, names, lambda result: f"{result['snr_db']} dB")]
         parts += ["**By noise**", grouped_table(noisy, names, lambda result: result["noise_kind"])]
     if others:
         parts += ["**Other pairs**", grouped_table(others, names, lambda result: result["kind"])]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 # ---- command ---------------------------------------------------------------------------------------------------------

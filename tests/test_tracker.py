@@ -226,5 +226,5 @@ def test_shipped_models_track_the_pitch_with_it(name: str) -> None:
 
     tracked, plain = frames_of(model.handle, samples), _core.analyze(samples)
 
-    assert model.contents[8] == 3
+    assert model.contents[8] == 4
     assert not np.array_equal(tracked["period"], plain.period[: len(tracked)])

@@ -62,6 +62,11 @@ def log_rows(run: Run) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_shards_without_the_cues_that_the_network_wants_are_refused(toy: Config) -> None:
+    with pytest.raises(ValueError, match=r"442 cues.*got 0.*dataset.cues"):
+        train(replace(toy, model=replace(toy.model, cues=442)), lambda _: None)
+
+
 def test_loss_falls(finished: Run) -> None:
     first, *_, last = log_rows(finished)
 

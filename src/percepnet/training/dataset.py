@@ -147,6 +147,10 @@ class Shards:
     def __len__(self) -> int:
         return len(self._arrays)
 
+    def n_cues(self) -> int:
+        """How many cues lie behind the columns that all shards have."""
+        return int(next(iter(self._arrays.values())).shape[2]) - COLUMNS
+
     def hours(self) -> float:
         """Hours of audio in all shards."""
         return sum(math.prod(array.shape[:2]) for array in self._arrays.values()) / FRAMES_PER_HOUR

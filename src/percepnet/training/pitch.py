@@ -112,8 +112,13 @@ def named_tensors(tracker: Tracker) -> dict[str, Floats]:
 
 
 def export(tracker: Tracker, model: Model) -> bytes:
-    """The weight file of a model with its pitch tracker replaced by this one, in int8; its network has yet to learn from it."""
+    """The weight file of a model with its pitch tracker replaced by this one, in int8; its network has yet to learn from it.
+
+    A network that hears the cues of a tracker of another size becomes deaf to them.
+    """
     tensors = {name: tensor for name, tensor in read_tensors(model.contents).items() if not name.startswith(TRACKER)}
+    if "cues.weight" in tensors and tensors["cues.weight"].shape[1] != PITCH_CUES + tracker.lags.in_features:
+        del tensors["cues.weight"], tensors["cues.bias"]
     return write_weights({**tensors, **quantise_tensors(named_tensors(tracker))}, model.lookahead, model.card)
 
 

@@ -208,6 +208,11 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
         report(f"waiting for shards: {len(shards)} of {config.train.min_shards}")
         time.sleep(10)
         shards.refresh()
+    if shards.n_cues() < config.model.cues:
+        raise ValueError(
+            f"expected shards with {config.model.cues} cues (model.cues), got {shards.n_cues()} in {config.dataset.folder}; "
+            "make them anew with dataset.cues=true and dataset.tracker"
+        )
     return shards
 
 
