@@ -13,7 +13,7 @@ import numpy as np
 
 import percepnet
 from percepnet.evaluation import Evaluation, evaluate
-from percepnet.training.export import write_weights
+from percepnet.training.export import tracker_tensors, write_weights
 from percepnet.training.int8 import quantise_tensors
 from percepnet.training.model import named_tensors
 from percepnet.training.train import load_checkpoint
@@ -22,10 +22,11 @@ COLUMNS = {"pesq": "PESQ-WB", "stoi": "STOI", "estoi": "ESTOI", "si_sdr": "SI-SD
 
 
 def models(checkpoint: Path) -> dict[str, percepnet.Model]:
-    """The averaged weights, as float32 and as int8."""
+    """The averaged weights, as float32 and as int8, each with the pitch tracker of the run, which is int8."""
     run = load_checkpoint(checkpoint)
     tensors, lookahead = named_tensors(run.average), run.config.dataset.lookahead
-    kinds = {"float32": tensors, "int8": quantise_tensors(tensors)}
+    tracker = tracker_tensors(run.config)
+    kinds = {"float32": {**tensors, **tracker}, "int8": {**quantise_tensors(tensors), **tracker}}
     return {kind: percepnet.Model.from_bytes(write_weights(t, lookahead, {"id": kind})) for kind, t in kinds.items()}
 
 
