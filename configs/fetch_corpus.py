@@ -306,6 +306,7 @@ def main() -> None:
                 files = package_files(origin, args.downloads or Path(scratch))
             build(origin, rows_of_origin, files, args.out)
         join_manifests(args.out)
+    join_manifests(args.out)  # also where only synthesise_speech.py has added something
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Adds speech of synthesisers to a corpus: ``python configs/synthesise_speech.py CORPUS_DIR``, after fetch_corpus.py.
+"""Adds speech of synthesisers to a corpus: ``python configs/synthesise_speech.py CORPUS_DIR``, then fetch_corpus.py.
 
 Assistants, navigation and screen readers speak with such voices, and a pitch tracker that knows only people fails on them.
 espeak-ng and flite, both free software, must be installed (``apt-get install espeak-ng flite``); what they say is free to use.

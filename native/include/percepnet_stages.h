@@ -34,10 +34,11 @@ typedef struct percepnet_analysis {
 PERCEPNET_API int percepnet_analyze(int lookahead, const percepnet_model *tracker, const float *noisy, const float *clean,
                                     const float *pitch_source, size_t n_hops, percepnet_analysis *analysis);
 
-/* Runs the network alone from a fresh state: features [n][percepnet_model_n_inputs(model)], a row the FEATURES unscaled, then,
- * in a model that has dereverb, that amount, then, in one whose network hears cues, those -> gains, strengths [n][BANDS] and, where not
- * null and the model has the head, speech [n]. */
+/* What the network takes in a row: the FEATURES unscaled, then, in a model that has dereverb, that amount, then, in one whose
+ * network hears cues, those. */
 PERCEPNET_API int percepnet_model_n_inputs(const percepnet_model *model);
+/* Runs the network alone from a fresh state: features [n][percepnet_model_n_inputs(model)] -> gains, strengths [n][BANDS] and,
+ * where not null and the model has the head, speech [n]. */
 PERCEPNET_API int percepnet_network_run(const percepnet_model *model, const float *features, size_t n, float *gains,
                                         float *strengths, float *speech);
 

@@ -244,8 +244,9 @@ int percepnet_network_run(const percepnet_model* model, const float* features, s
       for (std::size_t i = first; i < n && n_jobs < BATCH; ++i) {
         const float* row = features + i * width;
         float* probability = speech ? speech + i : unused + n_jobs;
-        jobs[n_jobs++] = {&state,     row, row + n_features, row[n_features - 1], gains + i * BANDS, strengths + i * BANDS,
-                          probability};
+        const float* cues = row + n_features;
+        const float dereverb = row[n_features - 1];  // unheeded by a network without that input
+        jobs[n_jobs++] = {&state, row, cues, dereverb, gains + i * BANDS, strengths + i * BANDS, probability};
       }
       network.run(jobs, n_jobs, workspace);
     }

@@ -25,8 +25,9 @@ class Channel {
 
   // What the network has to do for a frame that is not gated. dereverb: how much of the room shall go, 0..1.
   Network::Job job(const Frame& frame, float dereverb, Estimate& estimate) noexcept {
-    return {&network_state_,     frame.features,     frame.cues, dereverb, estimate.gains,
-            estimate.strengths, &estimate.speech_probability};
+    return {&network_state_, frame.features,     frame.cues,
+            dereverb,        estimate.gains,     estimate.strengths,
+            &estimate.speech_probability};
   }
 
   // Frame after frame, when the network is done: fades in silence, limits the strengths. The caller may change the
