@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from percepnet.training.config import Config, TrainConfig
-from percepnet.training.dataset import prepare_mixer
+from percepnet.training.dataset import generate, prepare_mixer
 from percepnet.training.mixing import Mixer
 from percepnet.training.plot import plot
 from percepnet.training.train import (
@@ -144,3 +144,28 @@ def test_the_log_plots(finished: Run, tmp_path: Path) -> None:
     plot(Path(finished.config.train.folder) / LOG, tmp_path / "log.png")
 
     assert (tmp_path / "log.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_training_that_listens_goes_on_bit_for_bit(toy: Config, tmp_path: Path) -> None:
+    shards = replace(toy.dataset, folder=str(tmp_path / "shards"), spectra=True, shards=1)
+    config = replace(toy, dataset=shards, loss=replace(toy.loss, pesq=0.6, si_sdr=0.03))
+    generate(config, lambda _: None)
+    settings = {"steps": 6, "checkpoint_steps": 3, "log_steps": 2, "clips": 2, "clip_frames": 120, "batch": 4}
+    whole = train(at(config, tmp_path / "whole", **settings), lambda _: None)
+
+    def interrupt(line: str) -> None:
+        if "step 4" in line:
+            raise KeyboardInterrupt
+
+    parts = at(config, tmp_path / "parts", **settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, interrupt)
+    assert load_checkpoint(tmp_path / "parts" / CHECKPOINT).step == 3
+
+    assert_equal_runs(train(parts, lambda _: None), whole)
+    assert all(float(row["pesq"]) > 1 and row["si_sdr"] for row in log_rows(whole))
+
+
+def test_shards_without_spectra_are_refused_where_a_loss_listens(toy: Config) -> None:
+    with pytest.raises(ValueError, match=r"spectra.*got none.*dataset.spectra"):
+        train(replace(toy, loss=replace(toy.loss, pesq=1.0)), lambda _: None)

@@ -83,6 +83,7 @@ class DatasetConfig:
     lookahead: int = 2  # hops
     tracker: str = ""  # a model whose pitch tracker makes the features, such as "default"; empty: the plain tracker
     cues: bool = False  # what that tracker hears and remembers goes with them, for a network with ``model.cues``
+    spectra: bool = False  # noisy, comb and clean spectra below 8 kHz go with them, for losses that listen; 2 MB more a mixture
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,9 @@ class LossConfig:
     loudness: float = 0.0  # disturbance of the loudness, in the units of PESQ
     intelligibility: float = 0.0  # correlation of the bands' envelopes over time
     post_filter: bool = False  # spectrum, loudness and envelopes are those behind the envelope postfilter
+    dnsmos: float = 0.0  # these three listen to the output at 16 kHz: DNSMOS OVRL ...
+    pesq: float = 0.0  # ... PESQ-WB ...
+    si_sdr: float = 0.0  # ... and SI-SDR, by dB
     speech: float = 0.05
     speech_boost: float = 0.0  # extra weight of the gain loss in speech frames
 
@@ -150,6 +154,8 @@ class TrainConfig:
     frames: int = 300
     burn_in: int = 30  # frames without loss
     burn_in_share: float = 0.75  # of the sequences; the others count from the first frame
+    clips: int = 4  # sequences that the losses that listen hear beside a batch ...
+    clip_frames: int = 900  # ... and their length: the 9 s that DNSMOS was made for
     learning_rate: float = 1.8e-3
     learning_rate_end: float = 1e-5
     warm_up: int = 150

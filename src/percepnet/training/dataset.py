@@ -41,6 +41,9 @@ DISTANCE = slice(ENERGY_DB.stop, ENERGY_DB.stop + 3 * BANDS)  # 1 - cosine of no
 SPEECH = DISTANCE.stop  # 1 where the clean frame holds speech
 GATED = SPEECH + 1  # 1 where the silence gate skips the network
 COLUMNS = GATED + 1  # and behind them, where ``dataset.cues`` wants them, those of the pitch tracker
+LINES = 161  # of the spectra behind these, where ``dataset.spectra`` wants them: 0 to 8 kHz
+SPECTRA = 3 * LINES * 2  # noisy, comb and clean, real and imaginary parts in turn
+SPECTRA_LEVEL = 10 ** (-26 / 20)  # of what is spoken in them; of all where nothing is
 
 # rows of the core's statistics: E_Y, E_P, <Y,P>, E_X, <Y,X>, <P,X>
 _ENERGIES, _PRODUCTS, _PAIRS = (0, 1, 3), (2, 4, 5), ((0, 1), (0, 3), (1, 3))
@@ -70,7 +73,8 @@ def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
     assert analysis.strengths is not None
     assert analysis.statistics is not None
     n_cues = analysis.cues.shape[1] if config.cues else 0
-    rows = np.empty((len(analysis.features), COLUMNS + n_cues), dtype=np.float16)
+    n_spectra = SPECTRA if config.spectra else 0
+    rows = np.empty((len(analysis.features), COLUMNS + n_cues + n_spectra), dtype=np.float16)
     trusted = band_mask(mixture.bandwidth_hz)[None] & ~analysis.gated[:, None]
     rows[:, FEATURE], rows[:, DEREVERB] = analysis.features, mixture.dereverb
     rows[:, GAIN] = np.where(trusted, analysis.gains, -1)
@@ -78,8 +82,26 @@ def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
     rows[:, ENERGY_DB], rows[:, DISTANCE] = encode_statistics(analysis.statistics)
     rows[:, SPEECH] = speech_label(analysis.statistics[:, 3], np.isfinite(mixture.snr_db) or mixture.snr_db > 0)
     rows[:, GATED] = analysis.gated
-    rows[:, COLUMNS:] = np.where(analysis.gated[:, None], 0, analysis.cues[:, :n_cues])
+    rows[:, COLUMNS : COLUMNS + n_cues] = np.where(analysis.gated[:, None], 0, analysis.cues[:, :n_cues])
+    if config.spectra:
+        rows[:, -SPECTRA:] = encode_spectra(mixture, analysis.period, config.lookahead)
     return rows
+
+
+def encode_spectra(mixture: Mixture, period: Floats, lookahead: int) -> Floats:
+    """(frames, SPECTRA): noisy, comb and clean lines below 8 kHz, at a level that float16 holds."""
+    spoken = mixture.clean[mixture.clean != 0]
+    level = np.sqrt(np.mean(np.square(spoken if spoken.size else mixture.noisy, dtype=np.float64)))
+    history = np.zeros(_core.HOP, dtype=np.float32)
+    noisy, clean = (np.concatenate((history, _core.stage_dc_blocker(s))) for s in (mixture.noisy, mixture.clean))
+    spectra = np.empty((len(period), 3, LINES), dtype=np.complex64)
+    for i, (frame, samples) in enumerate(zip(spectra, period, strict=True)):
+        start = i * _core.HOP
+        window = slice(start, start + _core.WINDOW)
+        comb, _, _ = _core.stage_comb(noisy, start, float(samples), lookahead * _core.HOP)
+        frame[:] = [_core.stage_analysis(w)[:LINES] for w in (noisy[window], comb, clean[window])]
+    scaled = spectra * np.float32(SPECTRA_LEVEL / max(level, 1e-9))
+    return scaled.view(np.float32).reshape(len(period), SPECTRA)
 
 
 def make_shard(mixer: Mixer, config: Config, index: int) -> Halves:
@@ -147,22 +169,36 @@ class Shards:
     def __len__(self) -> int:
         return len(self._arrays)
 
+    def has_spectra(self) -> bool:
+        """Whether spectra lie at the end."""
+        return self._width() >= COLUMNS + SPECTRA
+
     def n_cues(self) -> int:
         """How many cues lie behind the columns that all shards have."""
-        return int(next(iter(self._arrays.values())).shape[2]) - COLUMNS
+        return self._width() - COLUMNS - SPECTRA * self.has_spectra()
+
+    def _width(self) -> int:
+        return int(next(iter(self._arrays.values())).shape[2])
 
     def hours(self) -> float:
         """Hours of audio in all shards."""
         return sum(math.prod(array.shape[:2]) for array in self._arrays.values()) / FRAMES_PER_HOUR
 
     def batch(self, rng: np.random.Generator, size: int) -> Floats:
-        """(size, frames, COLUMNS or more) float32, each from a random mixture and place."""
+        """(size, frames, COLUMNS and cues) float32, each from a random mixture and place."""
+        return self._crops(rng, size, self._frames, COLUMNS + self.n_cues())
+
+    def clips(self, rng: np.random.Generator, size: int, frames: int) -> Floats:
+        """Likewise, of another length and with the spectra."""
+        return self._crops(rng, size, frames, self._width())
+
+    def _crops(self, rng: np.random.Generator, size: int, frames: int, width: int) -> Floats:
         arrays = list(self._arrays.values())
-        out = np.empty((size, self._frames, arrays[0].shape[2]), dtype=np.float32)
+        out = np.empty((size, frames, width), dtype=np.float32)
         for row in out:
             array = arrays[rng.integers(len(arrays))]
-            start = int(rng.integers(array.shape[1] - self._frames + 1))
-            row[:] = array[rng.integers(len(array)), start : start + self._frames]
+            start = int(rng.integers(array.shape[1] - frames + 1))
+            row[:] = array[rng.integers(len(array)), start : start + frames, :width]
         return out
 
     def mixtures(self, count: int) -> Iterator[Halves]:

@@ -95,11 +95,17 @@ def render(gains: Tensor, strengths: Tensor, targets: Targets, config: LossConfi
     """The core's mixing and scaling of a band (SPEC 4), from the statistics (SPEC 9.1, item 1)."""
     gains = sharpened(gains, targets) if config.post_filter else gains
     r = strengths * (targets.strengths >= 0)
-    mixed = (1 - r) ** 2 * targets.noisy + r**2 * targets.comb + 2 * r * (1 - r) * targets.noisy_comb
-    mixed = mixed.clamp(min=ENERGY_FLOOR)
+    mixed = mixed_energy(r, targets)
     scale = (gains * torch.sqrt(targets.noisy / mixed)).clamp(max=SCALE_MAX)
     product = (1 - r) * targets.noisy_clean + r * targets.comb_clean
     return Output(scale**2 * mixed, (product / torch.sqrt(mixed * targets.clean)).clamp(-1, 1))
+
+
+def mixed_energy(strengths: Tensor, targets: Targets) -> Tensor:
+    """Energy of noisy spectrum and comb, mixed by strength: (batch, frames, BANDS)."""
+    r = strengths
+    mixed = (1 - r) ** 2 * targets.noisy + r**2 * targets.comb + 2 * r * (1 - r) * targets.noisy_comb
+    return mixed.clamp(min=ENERGY_FLOOR)
 
 
 def sharpened(gains: Tensor, targets: Targets) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-PANELS = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech")
+PANELS = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech", "ovrl", "pesq", "si_sdr")
 
 
 def plot(log: Path, image: Path) -> None:
@@ -17,8 +17,8 @@ def plot(log: Path, image: Path) -> None:
     axes = figure.subplots(1, len(panels))
     for axis, name in zip(axes, panels, strict=True):
         for column, style in ((name, "-"), (f"validation_{name}", "o-")):
-            points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
+            points = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]
             axis.plot([step for step, _ in points], [value for _, value in points], style, label=column)
-        axis.set(xlabel="step", title=name, yscale="log")
+        axis.set(xlabel="step", title=name, yscale="linear" if name == "si_sdr" else "log")
         axis.legend()
     figure.savefig(image)

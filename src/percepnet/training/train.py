@@ -20,10 +20,12 @@ from percepnet import _core
 from percepnet.training.config import Config, DatasetConfig, TrainConfig, config_from_json, config_json
 from percepnet.training.dataset import FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
+from percepnet.training.listening import SCORES, Listener, listens
 from percepnet.training.loss import total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
 from percepnet.training.model import Network, load_tensors
 from percepnet.training.prune import kept_blocks, prune
+from percepnet.training.sound import unpack_sound
 from percepnet.training.widen import widened
 
 Floats = npt.NDArray[np.float32]
@@ -32,7 +34,8 @@ CPU = torch.device("cpu")
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 LOSSES = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech")
 LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm",
-              *LOSSES, *(f"validation_{name}" for name in LOSSES))  # fmt: skip
+              *LOSSES, *(f"validation_{name}" for name in LOSSES), *SCORES)  # fmt: skip
+CLIP_LEVEL_DB = 4.0  # clips are heard up to so much louder or softer than they are kept
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Run:
     rng: np.random.Generator
     step: int = 0
     seconds: float = 0.0  # of training, over all sessions
+    listener: Listener | None = None  # made from the configuration, in no checkpoint
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -83,7 +87,8 @@ def new_run(config: Config, device: torch.device = CPU) -> Run:
         betas=(config.train.beta1, config.train.beta2),
         foreach=True,
     )
-    return Run(config, network, average, optimiser, np.random.default_rng(config.train.seed))
+    listener = Listener(config.loss, device) if listens(config.loss) else None
+    return Run(config, network, average, optimiser, np.random.default_rng(config.train.seed), listener=listener)
 
 
 def save_checkpoint(run: Run, path: Path) -> None:
@@ -149,17 +154,36 @@ def counted_frames(rng: np.random.Generator, config: TrainConfig) -> Tensor:
     return torch.from_numpy(counted)
 
 
-def train_step(run: Run, rows: Floats) -> dict[str, float]:
-    """One update from a batch of (batch, frames, COLUMNS or more)."""
+def batch_loss(run: Run, rows: Floats) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of a batch of (batch, frames, COLUMNS or more), and its parts."""
+    device = run.network.mean.device
+    targets = unpack(torch.from_numpy(rows).to(device), counted_frames(run.rng, run.config.train).to(device))
+    gains, strengths, speech, _ = run.network(targets.features)
+    return total_loss(gains, strengths, speech, targets, run.config.loss)
+
+
+def clips_loss(run: Run, listener: Listener, clips: Floats) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Loss of clips with spectra by their bands, by their sound, and their scores."""
+    rows = torch.from_numpy(clips).to(run.network.mean.device)
+    level_db = run.rng.uniform(-CLIP_LEVEL_DB, CLIP_LEVEL_DB, len(clips)).astype(np.float32)
+    targets = unpack(rows, torch.ones_like(rows[..., 0]))
+    gains, strengths, speech, _ = run.network(targets.features)
+    total, _ = total_loss(gains, strengths, speech, targets, run.config.loss)
+    heard, scores = listener.loss(gains, strengths, targets, unpack_sound(rows, torch.from_numpy(level_db).to(rows.device)))
+    return total, heard, scores
+
+
+def train_step(run: Run, rows: Floats, clips: Floats | None = None) -> dict[str, float]:
+    """One update from a batch of (batch, frames, COLUMNS or more), and from clips with spectra where a loss listens."""
     config = run.config.train
     run.network.quantised = run.average.quantised = 0 < config.quantise_from_step <= run.step
     rate = learning_rate(run.step, config)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
-    device = run.network.mean.device
-    targets = unpack(torch.from_numpy(rows).to(device), counted_frames(run.rng, config).to(device))
-    gains, strengths, speech, _ = run.network(targets.features)
-    total, parts = total_loss(gains, strengths, speech, targets, run.config.loss)
+    total, parts = batch_loss(run, rows)
+    if run.listener is not None and clips is not None:
+        of_clips, heard, scores = clips_loss(run, run.listener, clips)
+        total, parts = 0.5 * (total + of_clips) + heard, parts | scores
     run.optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.clip)
@@ -213,6 +237,11 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
             f"expected shards with {config.model.cues} cues (model.cues), got {shards.n_cues()} in {config.dataset.folder}; "
             "make them anew with dataset.cues=true and dataset.tracker"
         )
+    if listens(config.loss) and not shards.has_spectra():
+        raise ValueError(
+            f"expected shards with spectra for loss.dnsmos, loss.pesq or loss.si_sdr, got none in {config.dataset.folder}; "
+            "make them anew with dataset.spectra=true"
+        )
     return shards
 
 
@@ -263,7 +292,9 @@ def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Calla
     sums: dict[str, float] = {}
     started, seconds = time.perf_counter(), run.seconds
     while run.step < config.steps:
-        values = train_step(run, shards.batch(run.rng, config.batch))
+        rows = shards.batch(run.rng, config.batch)
+        clips = shards.clips(run.rng, config.clips, config.clip_frames) if run.listener else None
+        values = train_step(run, rows, clips)
         run.seconds = seconds + time.perf_counter() - started
         if not math.isfinite(values["loss"]):
             raise FloatingPointError(f"the loss of step {run.step} is {values['loss']}")

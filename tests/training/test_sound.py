@@ -1,0 +1,133 @@
+"""What the losses hear is what the core plays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import signals
+from percepnet import Enhancer, _core, metrics
+from percepnet.training import dataset
+from percepnet.training.config import Config, DatasetConfig, LossConfig
+from percepnet.training.dataset import BANDS, COLUMNS, LINES, SPECTRA, SPECTRA_LEVEL
+from percepnet.training.listening import Listener, listens, si_sdr
+from percepnet.training.loss import unpack
+from percepnet.training.mixing import Mixture
+from percepnet.training.sound import HOP, SAMPLE_RATE, Sound, enhanced, play, unpack_sound
+
+CONFIG = DatasetConfig(tracker="default", spectra=True)
+Pair = tuple[torch.Tensor, Mixture]
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    """(1, frames, columns with spectra) of two seconds, and the mixture."""
+    clean = signals.speech_like(2.0, seed=4)[:96000]
+    noisy = signals.at_snr(clean, signals.noise(2.0, exponent=1.0, seed=5), 5.0)
+    mixture = Mixture(noisy.astype(np.float32), clean.astype(np.float32), 24000.0, "noise", 5.0)
+    return torch.from_numpy(dataset.encode(mixture, CONFIG).astype(np.float32))[None], mixture
+
+
+def heard(pair: Pair) -> tuple[dataset.Floats, Sound]:
+    rows, mixture = pair
+    level = np.sqrt(np.mean(mixture.clean[mixture.clean != 0].astype(np.float64) ** 2)) / SPECTRA_LEVEL
+    return rows, unpack_sound(rows, torch.tensor([20 * np.log10(level)], dtype=torch.float32))
+
+
+def difference_db(given: np.ndarray, wanted: np.ndarray) -> float:
+    n = min(given.size, wanted.size)
+    return float(10 * np.log10(np.mean((given[:n] - wanted[:n]) ** 2) / np.mean(wanted[:n] ** 2)))
+
+
+def resampled(samples: np.ndarray) -> np.ndarray:
+    return metrics.resample(samples, signals.RATE, SAMPLE_RATE)
+
+
+def test_clean_and_noisy_spectra_play_their_signals(pair: Pair) -> None:
+    _, sound = heard(pair)
+    for spectra, samples in ((sound.clean, pair[1].clean), (sound.noisy, pair[1].noisy)):
+        played = play(spectra)[0, HOP:].numpy()  # frame 0 ends with the first hop
+        wanted = resampled(_core.stage_dc_blocker(samples))[: played.size]
+        whole = slice(HOP, played.size - HOP)
+        assert difference_db(played[whole], wanted[whole]) < -28  # what is left lies at 8 kHz
+
+
+def test_gains_and_strengths_sound_as_in_the_core(pair: Pair) -> None:
+    rows, sound = heard(pair)
+    n = rows.shape[1]
+    rng = np.random.default_rng(1)
+    gains, strengths = (rng.uniform(low, 1, (n // 10 + 1, BANDS)).repeat(10, 0)[:n].astype(np.float32) for low in (0.1, 0.0))
+    with Enhancer(model="default") as enhancer:
+        first, _ = enhancer.process_frames(pair[1].noisy, gains=gains, strengths=strengths)
+        last, _ = enhancer.flush_frames()
+    wanted = resampled(np.concatenate((first, last)))[: (n - 2) * HOP]
+
+    targets = unpack(rows, torch.ones_like(rows[..., 0]))
+    spectra = enhanced(
+        torch.from_numpy(gains)[None], torch.from_numpy(strengths)[None], targets, sound, LossConfig(post_filter=True)
+    )
+
+    assert difference_db(play(spectra)[0, HOP:].numpy(), wanted) < -20
+
+
+def test_gated_frames_are_silent(pair: Pair) -> None:
+    rows = pair[0].clone()
+    rows[:, :, dataset.GATED] = 1
+    ones = torch.ones(1, rows.shape[1], BANDS)
+    sound = unpack_sound(rows, torch.zeros(1))
+    assert not enhanced(ones, ones, unpack(rows, torch.ones_like(rows[..., 0])), sound, LossConfig()).abs().any()
+
+
+def test_spectra_follow_columns_and_cues_at_a_fixed_level(pair: Pair) -> None:
+    rows, mixture = pair
+    plain = dataset.encode(mixture, replace(CONFIG, spectra=False))
+    louder = replace(mixture, noisy=4 * mixture.noisy, clean=4 * mixture.clean)
+
+    assert rows.shape[2] == COLUMNS + SPECTRA == COLUMNS + 6 * LINES
+    assert np.array_equal(rows[0, :, :COLUMNS], plain.astype(np.float32))
+    np.testing.assert_allclose(dataset.encode(louder, CONFIG)[:, -SPECTRA:], rows[0, :, -SPECTRA:], rtol=2e-3, atol=1e-3)
+
+
+def test_si_sdr_is_that_of_the_metrics(pair: Pair) -> None:
+    clean, noisy = (samples[None, 10000:40000] for samples in (pair[1].clean, pair[1].noisy))
+    given = si_sdr(torch.from_numpy(clean), torch.from_numpy(noisy))
+    assert float(given[0]) == pytest.approx(metrics.si_sdr(clean[0], noisy[0]), abs=0.01)
+
+
+def test_listening_moves_gains_to_better_scores(pair: Pair) -> None:
+    pytest.importorskip("onnx", reason="training needs the extra `train`")
+    pytest.importorskip("speechmos", reason="scores need the extra `eval`")
+    rows, sound = pair[0], unpack_sound(pair[0], torch.zeros(1))
+    config = LossConfig(dnsmos=0.3, pesq=0.6, si_sdr=0.03)
+    listener, targets = Listener(config, torch.device("cpu")), unpack(rows, torch.ones_like(rows[..., 0]))
+    logits = torch.full((2, 1, rows.shape[1], BANDS), 2.0, requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.3)
+    seen = []
+    for _ in range(6):
+        loss, scores = listener.loss(*torch.sigmoid(logits), targets, sound)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        seen.append({name: float(score.detach()) for name, score in scores.items()})
+
+    assert set(seen[0]) == {"ovrl", "pesq", "si_sdr"}
+    assert seen[-1]["si_sdr"] > seen[0]["si_sdr"] + 0.5
+    assert seen[-1]["pesq"] > seen[0]["pesq"] + 0.01
+
+
+def test_clips_without_speech_say_nothing(pair: Pair) -> None:
+    rows = torch.cat((pair[0], pair[0]))
+    sound = unpack_sound(rows, torch.zeros(2))
+    silent = Sound(sound.noisy, sound.comb, sound.clean * torch.tensor([1.0, 0.0])[:, None, None], sound.awake)
+    targets, ones = unpack(rows, torch.ones_like(rows[..., 0])), torch.ones(2, rows.shape[1], BANDS)
+    listener = Listener(LossConfig(si_sdr=1.0), torch.device("cpu"))
+
+    both, _ = listener.loss(ones, 0 * ones, targets, silent)
+    alone, _ = listener.loss(ones, 0 * ones, targets, sound)
+    assert float(both) == pytest.approx(float(alone), abs=1e-4)
+
+
+def test_only_weights_above_zero_listen(toy: Config) -> None:
+    assert not listens(toy.loss)
+    assert listens(replace(toy.loss, pesq=0.1))
