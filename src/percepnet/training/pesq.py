@@ -86,7 +86,8 @@ def prepared(samples: Tensor) -> Tensor:
     power = speech.square().sum(1, keepdim=True) / ((n + PADDING) * FILTER_POWER)
     delay = torch.exp(-2j * math.pi * frequency / SAMPLE_RATE)
     response = sum(c * delay**i for i, c in enumerate(EMPHASIS)) / sum(c * delay**i for i, c in enumerate(RESONANCE))
-    return torch.fft.irfft(spectrum * response, n=n + 8 * WINDOW)[:, :n] * torch.sqrt(SPEECH_POWER / (power + TINY))
+    filtered: Tensor = torch.fft.irfft(spectrum * response, n=n + 8 * WINDOW)[:, :n]
+    return filtered * torch.sqrt(SPEECH_POWER / (power + TINY))
 
 
 def bark_spectrum(samples: Tensor) -> Tensor:
