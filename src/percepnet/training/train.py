@@ -49,7 +49,6 @@ class Run:
     rng: np.random.Generator
     step: int = 0
     seconds: float = 0.0  # of training, over all sessions
-    listener: Listener | None = None  # made from the configuration, in no checkpoint
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -87,8 +86,7 @@ def new_run(config: Config, device: torch.device = CPU) -> Run:
         betas=(config.train.beta1, config.train.beta2),
         foreach=True,
     )
-    listener = Listener(config.loss, device) if listens(config.loss) else None
-    return Run(config, network, average, optimiser, np.random.default_rng(config.train.seed), listener=listener)
+    return Run(config, network, average, optimiser, np.random.default_rng(config.train.seed))
 
 
 def save_checkpoint(run: Run, path: Path) -> None:
@@ -173,7 +171,7 @@ def clips_loss(run: Run, listener: Listener, clips: Floats) -> tuple[Tensor, Ten
     return total, heard, scores
 
 
-def train_step(run: Run, rows: Floats, clips: Floats | None = None) -> dict[str, float]:
+def train_step(run: Run, rows: Floats, listener: Listener | None = None, clips: Floats | None = None) -> dict[str, float]:
     """One update from a batch of (batch, frames, COLUMNS or more), and from clips with spectra where a loss listens."""
     config = run.config.train
     run.network.quantised = run.average.quantised = 0 < config.quantise_from_step <= run.step
@@ -181,8 +179,8 @@ def train_step(run: Run, rows: Floats, clips: Floats | None = None) -> dict[str,
     for group in run.optimiser.param_groups:
         group["lr"] = rate
     total, parts = batch_loss(run, rows)
-    if run.listener is not None and clips is not None:
-        of_clips, heard, scores = clips_loss(run, run.listener, clips)
+    if listener is not None and clips is not None:
+        of_clips, heard, scores = clips_loss(run, listener, clips)
         total, parts = 0.5 * (total + of_clips) + heard, parts | scores
     run.optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
@@ -289,12 +287,13 @@ def train(config: Config, report: Callable[[str], None] = print) -> Run:
 def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Callable[[str], None]) -> None:
     config = run.config.train
     path = Path(config.folder) / CHECKPOINT
+    listener = Listener(run.config.loss, run.network.mean.device) if listens(run.config.loss) else None
     sums: dict[str, float] = {}
     started, seconds = time.perf_counter(), run.seconds
     while run.step < config.steps:
         rows = shards.batch(run.rng, config.batch)
-        clips = shards.clips(run.rng, config.clips, config.clip_frames) if run.listener else None
-        values = train_step(run, rows, clips)
+        clips = shards.clips(run.rng, config.clips, config.clip_frames) if listener else None
+        values = train_step(run, rows, listener, clips)
         run.seconds = seconds + time.perf_counter() - started
         if not math.isfinite(values["loss"]):
             raise FloatingPointError(f"the loss of step {run.step} is {values['loss']}")
