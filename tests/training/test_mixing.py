@@ -29,7 +29,7 @@ PLAIN = MixingConfig(
 
 
 def mixtures(corpus: Corpus, config: MixingConfig, count: int) -> list[Mixture]:
-    mixer = Mixer(corpus, [simulate(np.random.default_rng(0))] if config.room else [], config)
+    mixer = Mixer(corpus, [simulate(np.random.default_rng(0), (0.15, 0.4, 1.3))] if config.room else [], config)
     return [mixer.mix(np.random.default_rng((1, i))) for i in range(count)]
 
 

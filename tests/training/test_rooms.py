@@ -7,6 +7,8 @@ import pytest
 
 from percepnet.training.rooms import build_bank, load_bank, reverberation_time, simulate, target_response
 
+RT60_S = (0.15, 0.4, 1.3)
+
 
 def decaying_noise(rt60_s: float) -> np.ndarray:
     t = np.arange(int(1.2 * rt60_s * 48000)) / 48000
@@ -40,17 +42,24 @@ def test_target_of_a_dry_room_is_the_room() -> None:
 
 
 def test_simulated_rooms_start_with_the_direct_sound() -> None:
-    rooms = [simulate(np.random.default_rng(i)) for i in range(4)]
+    rooms = [simulate(np.random.default_rng(i), RT60_S) for i in range(4)]
 
     assert all(np.abs(response).argmax() == 0 for room in rooms for response in (room.near, room.far))
     assert all(0.05 < room.rt60_s < 1.6 for room in rooms)
 
 
+def test_simulated_rooms_reverberate_as_long_as_they_are_told() -> None:
+    laws = ((0.2, 0.3, 0.4), (1.8, 2.0, 2.2))
+    short, long = (np.mean([simulate(np.random.default_rng(i), law).rt60_s for i in range(6)]) for law in laws)
+    assert short < 0.45
+    assert long > 1.2
+
+
 def test_a_bank_comes_back(tmp_path: Path) -> None:
-    build_bank(tmp_path / "rooms.npz", 2, seed=3)
+    build_bank(tmp_path / "rooms.npz", 2, 3, RT60_S)
     (_, second) = load_bank(tmp_path / "rooms.npz")
 
-    again = simulate(np.random.default_rng((3, 1)))
+    again = simulate(np.random.default_rng((3, 1)), RT60_S)
 
     np.testing.assert_array_equal(second.near, again.near)
     np.testing.assert_array_equal(second.far, again.far)

@@ -29,6 +29,7 @@ class CorpusConfig:
     denoiser: str = ""  # a model that lowers the noise in the speech before the cache keeps it, such as "default"
     rooms: str = "runs/rooms.npz"
     n_rooms: int = 800
+    rt60_s: tuple[float, float, float] = (0.15, 0.4, 1.3)  # of the rooms: least, most frequent, most
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
 ENERGY_FLOOR = 1e-9  # SPEC 1.1
+VOICING_MIN = 0.1  # without a learned tracker, frames whose period correlates less get no comb (constants.h)
 FRAMES_PER_HOUR = 3600 * _core.SAMPLE_RATE // _core.HOP
 SPEECH_RANGE_DB = 35.0  # frames this close to the mixture's loud ones count as speech
 
@@ -43,6 +44,7 @@ GATED = SPEECH + 1  # 1 where the silence gate skips the network
 COLUMNS = GATED + 1  # and behind them, where ``dataset.cues`` wants them, those of the pitch tracker
 LINES = 161  # of the spectra behind these, where ``dataset.spectra`` wants them: 0 to 8 kHz
 SPECTRA = 3 * LINES * 2  # noisy, comb and clean, real and imaginary parts in turn
+COMB_REACH = 5 * _core.PERIOD_MAX + 1  # samples of the past that a comb may ask for
 SPECTRA_LEVEL = 10 ** (-26 / 20)  # of what is spoken in them; of all where nothing is
 
 # rows of the core's statistics: E_Y, E_P, <Y,P>, E_X, <Y,X>, <P,X>
@@ -84,22 +86,28 @@ def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
     rows[:, GATED] = analysis.gated
     rows[:, COLUMNS : COLUMNS + n_cues] = np.where(analysis.gated[:, None], 0, analysis.cues[:, :n_cues])
     if config.spectra:
-        rows[:, -SPECTRA:] = encode_spectra(mixture, analysis.period, config.lookahead)
+        unvoiced = np.zeros(len(rows), dtype=bool) if config.tracker else analysis.correlation < VOICING_MIN
+        rows[:, -SPECTRA:] = encode_spectra(mixture, analysis.period, unvoiced, config.lookahead)
     return rows
 
 
-def encode_spectra(mixture: Mixture, period: Floats, lookahead: int) -> Floats:
-    """(frames, SPECTRA): noisy, comb and clean lines below 8 kHz, at a level that float16 holds."""
+def encode_spectra(mixture: Mixture, period: Floats, unvoiced: npt.NDArray[np.bool_], lookahead: int) -> Floats:
+    """(frames, SPECTRA): noisy, comb and clean lines below 8 kHz, at a level that float16 holds.
+
+    unvoiced: (frames,), where the core lets no strength act: there the comb is the noisy signal.
+    """
     spoken = mixture.clean[mixture.clean != 0]
     level = np.sqrt(np.mean(np.square(spoken if spoken.size else mixture.noisy, dtype=np.float64)))
     history = np.zeros(_core.HOP, dtype=np.float32)
     noisy, clean = (np.concatenate((history, _core.stage_dc_blocker(s))) for s in (mixture.noisy, mixture.clean))
     spectra = np.empty((len(period), 3, LINES), dtype=np.complex64)
     for i, (frame, samples) in enumerate(zip(spectra, period, strict=True)):
-        start = i * _core.HOP
+        start, future = i * _core.HOP, lookahead * _core.HOP
         window = slice(start, start + _core.WINDOW)
-        comb, _, _ = _core.stage_comb(noisy, start, float(samples), lookahead * _core.HOP)
+        first = max(start - COMB_REACH, 0)
+        comb, _, _ = _core.stage_comb(noisy[first : window.stop + future], start - first, float(samples), future)
         frame[:] = [_core.stage_analysis(w)[:LINES] for w in (noisy[window], comb, clean[window])]
+    spectra[unvoiced, 1] = spectra[unvoiced, 0]
     scaled = spectra * np.float32(SPECTRA_LEVEL / max(level, 1e-9))
     return scaled.view(np.float32).reshape(len(period), SPECTRA)
 
@@ -129,7 +137,7 @@ def prepare_mixer(config: Config) -> Mixer:
         lists = ((root, training_sources(read_sources(root), set_aside, config.corpus.prefix)) for root in roots)
         build_cache([(root, source) for root, sources in lists for source in sources], cache, config.corpus.denoiser)
     if config.mixing.room > 0 and not rooms.exists():
-        build_bank(rooms, config.corpus.n_rooms, config.mixing.seed)
+        build_bank(rooms, config.corpus.n_rooms, config.mixing.seed, config.corpus.rt60_s)
     return Mixer(Corpus(cache, set_aside), load_bank(rooms) if config.mixing.room > 0 else [], config.mixing)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from percepnet.training.config import LossConfig
 from percepnet.training.dnsmos import DnsMos
-from percepnet.training.loss import Targets
+from percepnet.training.loss import Targets, masked_mean
 from percepnet.training.pesq import pesq_wb
 from percepnet.training.sound import Sound, enhanced, play
 
@@ -25,12 +25,15 @@ class Listener:
         self._opinion = DnsMos().to(device) if config.dnsmos else None
 
     def loss(self, gains: Tensor, strengths: Tensor, targets: Targets, sound: Sound) -> tuple[Tensor, dict[str, Tensor]]:
-        """Minus the weighted sum of the mean scores, and these by name; of clips in which nobody speaks, nothing."""
+        """Minus the weighted sum of the mean scores, and these by name; of clips in which nobody speaks, nothing.
+
+        DNSMOS, which dislikes rooms, judges a clip by as much of the room as is to go.
+        """
         samples = play(enhanced(gains, strengths, targets, sound, self._config)).clamp(-1, 1)
         clean = play(sound.clean)
         spoken = (clean.square().sum(1) > POWER_FLOOR).float()
-        share = spoken / spoken.sum().clamp(min=1)
-        scores = {name: (score * share).sum() for name, score in self._scores(samples, clean).items()}
+        counted = {"ovrl": spoken * sound.dereverb, "pesq": spoken, "si_sdr": spoken}
+        scores = {name: masked_mean(score, counted[name]) for name, score in self._scores(samples, clean).items()}
         return -torch.stack([self._weights[name] * score for name, score in scores.items()]).sum(), scores
 
     def _scores(self, samples: Tensor, clean: Tensor) -> dict[str, Tensor]:

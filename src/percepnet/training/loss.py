@@ -15,6 +15,7 @@ from percepnet.training.config import LossConfig
 from percepnet.training.dataset import COLUMNS, DISTANCE, ENERGY_DB, ENERGY_FLOOR, GAIN, GATED, INPUT, SPEECH, STRENGTH
 
 CPU = torch.device("cpu")
+LOSSES = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech")  # the total and its parts
 POWER_OFFSET = 1e-4  # keeps the slope of x^gamma finite at 0 (SPEC 6.3)
 SCALE_MAX = 4.0  # the core's limit of the band scale (SPEC 4)
 GAIN_MIN = 1e-5  # keeps the slope of the postfilter finite

@@ -54,12 +54,15 @@ def target_response(response: Floats, rt60_s: float) -> Floats:
     return np.asarray(shorter[:keep] if rt60_s > TARGET_RT60_S else shorter, dtype=np.float32)
 
 
-def simulate(rng: np.random.Generator) -> Room:
-    """One random room: 2.2 to 12 m wide, RT60 0.15 to 1.3 s, talker 0.3 to 3 m from the microphone."""
+def simulate(rng: np.random.Generator, rt60_s: tuple[float, float, float]) -> Room:
+    """One random room: 2.2 to 12 m wide, talker 0.3 to 3 m from the microphone.
+
+    rt60_s: least, most frequent and most of its reverberation time, a triangular law.
+    """
     size = np.array([rng.uniform(2.5, 12), rng.uniform(2.2, 9), rng.uniform(2.2, 4.5)])
-    rt60_s = float(rng.triangular(0.15, 0.4, 1.3))
+    wanted_s = float(rng.triangular(*rt60_s))
     volume, surface = size.prod(), 2 * (size[0] * size[1] + size[0] * size[2] + size[1] * size[2])
-    absorption = 1 - np.exp(-24 * np.log(10) / SPEED_OF_SOUND * volume / (surface * rt60_s))  # Eyring
+    absorption = 1 - np.exp(-24 * np.log(10) / SPEED_OF_SOUND * volume / (surface * wanted_s))  # Eyring
     microphone = rng.uniform(0.3, 0.7, 3) * size
     microphone[2] = rng.uniform(0.7, 1.7)
     shoebox = pyroomacoustics.ShoeBox(
@@ -70,7 +73,7 @@ def simulate(rng: np.random.Generator) -> Room:
     shoebox.add_microphone(microphone)
     shoebox.compute_rir()
     mixing_s = IMAGE_ORDER * 0.6 * size.min() / SPEED_OF_SOUND
-    near, far = (_finish(np.asarray(r), rt60_s, mixing_s, rng) for r in shoebox.rir[0])
+    near, far = (_finish(np.asarray(r), wanted_s, mixing_s, rng) for r in shoebox.rir[0])
     return Room(near, far, reverberation_time(near))
 
 
@@ -115,9 +118,9 @@ def _tail(n: int, rt60_s: float, rng: np.random.Generator) -> npt.NDArray[np.flo
     return tail
 
 
-def build_bank(path: Path, n_rooms: int, seed: int) -> None:
+def build_bank(path: Path, n_rooms: int, seed: int, rt60_s: tuple[float, float, float]) -> None:
     """Simulates ``n_rooms`` rooms and writes them to one .npz file."""
-    rooms = [simulate(np.random.default_rng((seed, i))) for i in range(n_rooms)]
+    rooms = [simulate(np.random.default_rng((seed, i)), rt60_s) for i in range(n_rooms)]
     responses = [response for room in rooms for response in (room.near, room.far)]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from percepnet import _core
 from percepnet.training.config import LossConfig
-from percepnet.training.dataset import GATED, LINES, SPECTRA
-from percepnet.training.loss import SCALE_MAX, Targets, mixed_energy, sharpened
+from percepnet.training.dataset import DEREVERB, ENERGY_FLOOR, GATED, LINES, SPECTRA
+from percepnet.training.loss import SCALE_MAX, Targets, sharpened
 
 SAMPLE_RATE = 16000
 DECIMATION = _core.SAMPLE_RATE // SAMPLE_RATE
@@ -36,42 +36,47 @@ SYNTHESIS_WINDOW = torch.from_numpy(_window())
 INTERPOLATION = torch.from_numpy(
     np.stack([_core.stage_band_interpolate(band)[:LINES] for band in np.eye(_core.BANDS, dtype=np.float32)])
 )  # bands to lines
+BAND_WEIGHTS = torch.from_numpy(_core.stage_band_weights()[:, :LINES].T.copy())  # lines to bands
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Complex spectra below 8 kHz, (batch, frames, LINES); awake: 1 where the silence gate lets pass, (batch, frames, 1)."""
+    """Complex spectra below 8 kHz, (batch, frames, LINES)."""
 
     noisy: Tensor
     comb: Tensor
     clean: Tensor
-    awake: Tensor
+    awake: Tensor  # 1 where the silence gate lets pass: (batch, frames, 1)
+    dereverb: Tensor  # how much of the room the clean spectrum leaves out: (batch,)
 
 
 def unpack_sound(rows: Tensor, level_db: Tensor) -> Sound:
     """rows: (batch, frames, ... SPECTRA) of a shard with spectra; level_db: (batch,) by how much each sequence is louder."""
     parts = rows[..., -SPECTRA:].reshape(*rows.shape[:2], 3, LINES, 2) * torch.pow(10, level_db / 20)[:, None, None, None, None]
     noisy, comb, clean = torch.view_as_complex(parts.contiguous()).unbind(2)
-    return Sound(noisy, comb, clean, 1 - rows[..., GATED, None])
+    return Sound(noisy, comb, clean, 1 - rows[..., GATED, None], rows[:, 0, DEREVERB])
 
 
 def limited(strengths: Tensor, targets: Targets) -> Tensor:
-    """Strengths as the core takes them: 0 in frames without a pitch, at most a half where the period looks halved."""
+    """Strengths as the core takes them: at most a half where the period looks halved."""
     low = slice(0, LOW_BANDS)
     emptied = targets.comb[..., low] < WRONG_PERIOD_AMPLITUDE**2 * targets.noisy[..., low]
     halved = 2 * emptied.sum(-1, keepdim=True) >= LOW_BANDS
-    most = torch.where(halved, WRONG_PERIOD_STRENGTH, 1.0) * (targets.strengths >= 0)
-    return torch.minimum(strengths, most)
+    return torch.where(halved, strengths.clamp(max=WRONG_PERIOD_STRENGTH), strengths)
 
 
 def enhanced(gains: Tensor, strengths: Tensor, targets: Targets, sound: Sound, config: LossConfig) -> Tensor:
     """Spectra of the output (SPEC 4): complex (batch, frames, LINES)."""
     gains = sharpened(gains, targets) if config.post_filter else gains
-    strengths = limited(strengths, targets)
-    scale = (gains * torch.sqrt(targets.noisy / mixed_energy(strengths, targets))).clamp(max=SCALE_MAX)
     to_lines = INTERPOLATION.to(gains.device)
-    mixed = sound.noisy + (strengths @ to_lines) * (sound.comb - sound.noisy)
+    mixed = sound.noisy + (limited(strengths, targets) @ to_lines) * (sound.comb - sound.noisy)
+    scale = (gains * torch.sqrt(band_energy(sound.noisy) / band_energy(mixed))).clamp(max=SCALE_MAX)
     return mixed * ((scale * sound.awake) @ to_lines)
+
+
+def band_energy(spectra: Tensor) -> Tensor:
+    """Complex (batch, frames, LINES) -> (batch, frames, BANDS); of the bands at 8 kHz and above, what lies below."""
+    return torch.view_as_real(spectra).square().sum(-1) @ BAND_WEIGHTS.to(spectra.device) + ENERGY_FLOOR
 
 
 def play(spectra: Tensor) -> Tensor:

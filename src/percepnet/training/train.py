@@ -21,9 +21,10 @@ from percepnet.training.config import Config, DatasetConfig, TrainConfig, config
 from percepnet.training.dataset import FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
 from percepnet.training.listening import SCORES, Listener, listens
-from percepnet.training.loss import total_loss, unpack
+from percepnet.training.loss import LOSSES, total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
 from percepnet.training.model import Network, load_tensors
+from percepnet.training.plot import plot
 from percepnet.training.prune import kept_blocks, prune
 from percepnet.training.sound import unpack_sound
 from percepnet.training.widen import widened
@@ -31,8 +32,7 @@ from percepnet.training.widen import widened
 Floats = npt.NDArray[np.float32]
 
 CPU = torch.device("cpu")
-CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
-LOSSES = ("loss", "gains", "strengths", "spectral", "loudness", "intelligibility", "speech")
+CHECKPOINT, LOG, PICTURE = "checkpoint.pt", "log.csv", "log.png"
 LOG_FIELDS = ("step", "seconds", "audio_hours", "shard_hours", "learning_rate", "gradient_norm",
               *LOSSES, *(f"validation_{name}" for name in LOSSES), *SCORES)  # fmt: skip
 CLIP_LEVEL_DB = 4.0  # clips are heard up to so much louder or softer than they are kept
@@ -280,6 +280,7 @@ def train(config: Config, report: Callable[[str], None] = print) -> Run:
         _loop(run, shards, held, log, report)
     finally:
         log.close()
+        plot(folder / LOG, folder / PICTURE)
     save_checkpoint(run, folder / CHECKPOINT)
     return run
 
