@@ -91,6 +91,15 @@ def test_spectra_follow_columns_and_cues_at_a_fixed_level(pair: Pair) -> None:
     np.testing.assert_allclose(dataset.encode(louder, CONFIG)[:, -SPECTRA:], rows[0, :, -SPECTRA:], rtol=2e-3, atol=1e-3)
 
 
+def test_spectra_stay_finite_beside_a_loud_click(pair: Pair) -> None:
+    noisy = pair[1].noisy * np.float32(1e-3)
+    noisy[48000] = 0.9
+    mixture = replace(pair[1], noisy=noisy, clean=pair[1].clean * np.float32(1e-7))
+
+    rows = dataset.encode(mixture, CONFIG)
+    assert np.isfinite(rows).all()
+
+
 def test_without_a_tracker_the_comb_rests_where_the_core_rests() -> None:
     noise = signals.noise(1.0, exponent=0.0, seed=2)[:48000].astype(np.float32)
     rows = dataset.encode(Mixture(noise, noise, 24000.0, "none", np.inf), DatasetConfig(spectra=True)).astype(np.float32)

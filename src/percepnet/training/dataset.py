@@ -44,6 +44,7 @@ GATED = SPEECH + 1  # 1 where the silence gate skips the network
 COLUMNS = GATED + 1  # and behind them, where ``dataset.cues`` wants them, those of the pitch tracker
 LINES = 161  # of the spectra behind these, where ``dataset.spectra`` wants them: 0 to 8 kHz
 SPECTRA = 3 * LINES * 2  # noisy, comb and clean, real and imaginary parts in turn
+LARGEST = 6e4  # float16 ends at 65504
 COMB_REACH = 5 * _core.PERIOD_MAX + 1  # samples of the past that a comb may ask for
 SPECTRA_LEVEL = 10 ** (-26 / 20)  # of what is spoken in them; of all where nothing is
 
@@ -108,7 +109,8 @@ def encode_spectra(mixture: Mixture, period: Floats, unvoiced: npt.NDArray[np.bo
         comb, _, _ = _core.stage_comb(noisy[first : window.stop + future], start - first, float(samples), future)
         frame[:] = [_core.stage_analysis(w)[:LINES] for w in (noisy[window], comb, clean[window])]
     spectra[unvoiced, 1] = spectra[unvoiced, 0]
-    scaled = spectra * np.float32(SPECTRA_LEVEL / max(level, 1e-9))
+    loudest = float(np.abs(spectra).max(initial=0))
+    scaled = spectra * np.float32(min(SPECTRA_LEVEL / max(level, 1e-9), LARGEST / max(loudest, 1e-9)))
     return scaled.view(np.float32).reshape(len(period), SPECTRA)
 
 
