@@ -289,7 +289,7 @@ def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Calla
     config = run.config.train
     path = Path(config.folder) / CHECKPOINT
     listener = Listener(run.config.loss, run.network.mean.device) if listens(run.config.loss) else None
-    sums: dict[str, float] = {}
+    sums, summed = dict[str, float](), 0
     started, seconds = time.perf_counter(), run.seconds
     while run.step < config.steps:
         rows = shards.batch(run.rng, config.batch)
@@ -298,18 +298,17 @@ def _loop(run: Run, shards: Shards, held: Floats | None, log: Log, report: Calla
         run.seconds = seconds + time.perf_counter() - started
         if not math.isfinite(values["loss"]):
             raise FloatingPointError(f"the loss of step {run.step} is {values['loss']}")
-        sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
+        sums, summed = {name: sums.get(name, 0.0) + value for name, value in values.items()}, summed + 1
         validating = held is not None and (run.step % config.validation_steps == 0 or run.step == config.steps)
         if run.step % config.log_steps == 0 or validating:
-            since = (run.step - 1) % config.log_steps + 1
-            row: dict[str, float] = {name: value / since for name, value in sums.items()}
+            row: dict[str, float] = {name: value / summed for name, value in sums.items()}
             hours = run.step * config.batch * config.frames / FRAMES_PER_HOUR
             row |= {"step": run.step, "seconds": run.seconds, "audio_hours": hours, "shard_hours": shards.hours()}
             if validating and held is not None:
                 row |= validate(run, held)
             log.write(row)
             report("  ".join(f"{name} {value:.5g}" for name, value in row.items()))
-            sums = {}
+            sums, summed = {}, 0
             if config.watch_shards:
                 shards.refresh()
         if run.step % config.checkpoint_steps == 0:
