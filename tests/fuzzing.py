@@ -29,7 +29,7 @@ MOST_BYTES = {"weights": 1 << 15, "interface": 600}  # of an input
 READER = ("weights.cpp", "network.cpp")  # the only comparisons that the fuzzer looks into: in loops over samples they cost most
 SIZES = (4, 8, 4)  # dense, hidden, strength: a file of some kilobytes, so that its table is much of it
 SPARSE_SIZES = (8, 16, 16)  # blocks are stored where they fill strips of 16 rows
-TRAINED = ROOT / "docs" / "runs" / "run5.pnw"  # what is shipped, in float32
+TRAINED = ROOT / "docs" / "runs" / "run5.pnw"  # percepnet-48k-v4 in float32
 
 
 def missing(folder: Path) -> str:

@@ -19,9 +19,11 @@ def plot(log: Path, image: Path) -> None:
     figure = Figure(figsize=(4 * len(panels), 4), layout="tight")
     axes = figure.subplots(1, len(panels))
     for axis, name in zip(axes, panels, strict=True):
+        positive = True
         for column, style in ((name, "-"), (f"validation_{name}", "o-")):
             points = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]
+            positive = positive and all(value > 0 for _, value in points)
             axis.plot([step for step, _ in points], [value for _, value in points], style, label=column)
-        axis.set(xlabel="step", title=name, yscale="log" if name in LOSSES and axis.get_ylim()[0] > 0 else "linear")
+        axis.set(xlabel="step", title=name, yscale="log" if name in LOSSES and positive else "linear")
         axis.legend()
     figure.savefig(image)
