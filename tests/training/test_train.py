@@ -168,3 +168,13 @@ def test_a_training_that_listens_goes_on_bit_for_bit(toy: Config, tmp_path: Path
 def test_shards_without_spectra_are_refused_where_a_loss_listens(toy: Config) -> None:
     with pytest.raises(ValueError, match=r"spectra.*got none.*dataset.spectra"):
         train(replace(toy, loss=replace(toy.loss, pesq=1.0)), lambda _: None)
+
+
+def test_products_in_bfloat16_learn_as_well(finished: Run, tmp_path: Path) -> None:
+    coarse = train(at(finished.config, tmp_path, bfloat16=True), lambda _: None)
+
+    first, *_, last = log_rows(coarse)
+    assert not torch.equal(coarse.network.dense.weight, finished.network.dense.weight)
+    assert coarse.network.dense.weight.dtype == torch.float32
+    assert float(last["loss"]) < 0.85 * float(first["loss"])
+    assert float(last["validation_loss"]) == pytest.approx(float(log_rows(finished)[-1]["validation_loss"]), rel=0.05)

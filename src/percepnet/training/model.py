@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from percepnet._core import BANDS, FEATURES
 from percepnet.training.config import ModelConfig
+from percepnet.training.layers import CausalConv, affine, run_gru
 
 GRU_NAMES = ("gru1", "gru2", "gru3", "gru_gain", "gru_strength")
 
@@ -24,62 +24,6 @@ class State:
     conv1: Tensor  # (batch, 4, dense)
     conv2: Tensor  # (batch, 2, hidden)
     grus: tuple[Tensor, ...]  # each (1, batch, size)
-
-
-def rounded(values: Tensor, step: Tensor | float) -> Tensor:
-    """The nearest multiples of a step; gradients pass as if nothing had happened."""
-    return values + (torch.round(values / step) * step - values).detach()
-
-
-def rounded_signal(signal: Tensor) -> Tensor:
-    """Activations in -1..1 as an int8 layer sees them."""
-    return rounded(signal, 1 / 127)
-
-
-def rounded_weight(weight: Tensor) -> Tensor:
-    """A matrix (out, in) as the weight file keeps it in int8: a scale for each row."""
-    return rounded(weight, (weight.detach().abs().amax(1, keepdim=True) / 127).clamp_min(1e-12))
-
-
-def affine(x: Tensor, weight: Tensor, bias: Tensor, quantised: bool) -> Tensor:
-    """Weight and input rounded if the layer is to be int8."""
-    return (
-        functional.linear(rounded_signal(x), rounded_weight(weight), bias) if quantised else functional.linear(x, weight, bias)
-    )
-
-
-class CausalConv(nn.Module):
-    """tanh of a convolution over the last ``taps`` frames; weight (out, taps * in), oldest frame first."""
-
-    def __init__(self, n_in: int, n_out: int, taps: int) -> None:
-        super().__init__()
-        self.taps = taps
-        self.weight = nn.Parameter(torch.empty(n_out, taps * n_in))
-        self.bias = nn.Parameter(torch.zeros(n_out))
-        nn.init.xavier_uniform_(self.weight)
-
-    def forward(self, frames: Tensor, history: Tensor, quantised: bool = False) -> tuple[Tensor, Tensor]:
-        """Frames (batch, n, in), history (batch, taps - 1, in) -> (batch, n, out), the next history."""
-        joined = torch.cat((history, frames), 1)
-        n = frames.shape[1]
-        stacked = torch.cat([joined[:, i : i + n] for i in range(self.taps)], 2)
-        return torch.tanh(affine(stacked, self.weight, self.bias, quantised)), joined[:, n:]
-
-
-def rounded_gru(gru: nn.GRU, frames: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """``gru`` with rounded weights, inputs and recurrent inputs; nn.GRU cannot round between its steps."""
-    size = gru.hidden_size
-    input_weight, recurrent_weight, input_bias, recurrent_bias = gru.parameters()
-    inputs = affine(frames, input_weight, input_bias, quantised=True)
-    recurrent = rounded_weight(recurrent_weight)
-    h, outputs = hidden[0], []
-    for sums in inputs.unbind(1):
-        products = functional.linear(rounded_signal(h), recurrent, recurrent_bias)
-        reset, update = torch.sigmoid(sums[:, : 2 * size] + products[:, : 2 * size]).chunk(2, 1)
-        candidate = torch.tanh(sums[:, 2 * size :] + reset * products[:, 2 * size :])
-        h = torch.lerp(candidate, h, update)
-        outputs.append(h)
-    return torch.stack(outputs, 1), h[None]
 
 
 class Network(nn.Module):
@@ -148,22 +92,18 @@ class Network(nn.Module):
         x = torch.tanh(x)
         x, conv1 = self.conv1(x, state.conv1, self.quantised)
         x, conv2 = self.conv2(x, state.conv2, self.quantised)
-        first, h1 = self._gru(self.gru1, x, state.grus[0])
-        second, h2 = self._gru(self.gru2, first, state.grus[1])
-        third, h3 = self._gru(self.gru3, second, state.grus[2])
-        gain, h4 = self._gru(self.gru_gain, third, state.grus[3])
-        strength, h5 = self._gru(self.gru_strength, torch.cat((x, third), 2), state.grus[4])
+        first, h1 = run_gru(self.gru1, x, state.grus[0], self.quantised)
+        second, h2 = run_gru(self.gru2, first, state.grus[1], self.quantised)
+        third, h3 = run_gru(self.gru3, second, state.grus[2], self.quantised)
+        gain, h4 = run_gru(self.gru_gain, third, state.grus[3], self.quantised)
+        strength, h5 = run_gru(self.gru_strength, torch.cat((x, third), 2), state.grus[4], self.quantised)
         joined = torch.cat((x, first, second, third, gain), 2)
         speech = self._head(self.speech, joined).squeeze(2) if self.speech is not None else None
         new_state = State(conv1, conv2, (h1, h2, h3, h4, h5))
         return self._head(self.gains, joined), self._head(self.strengths, strength), speech, new_state
 
-    def _gru(self, gru: nn.GRU, frames: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        outputs: tuple[Tensor, Tensor] = rounded_gru(gru, frames, hidden) if self.quantised else gru(frames, hidden)
-        return outputs
-
     def _head(self, head: nn.Linear, frames: Tensor) -> Tensor:
-        return torch.sigmoid(affine(frames, head.weight, head.bias, self.quantised))
+        return torch.sigmoid(affine(frames, head.weight, head.bias, self.quantised).float())
 
 
 def named_tensors(network: Network) -> dict[str, npt.NDArray[np.float32]]:

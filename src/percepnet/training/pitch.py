@@ -25,8 +25,9 @@ from percepnet.training.config import Config, PitchConfig
 from percepnet.training.dataset import FRAMES_PER_HOUR, SPEECH_RANGE_DB, prepare_mixer, shard_path, shard_paths
 from percepnet.training.export import TRACKER, read_tensors, write_weights
 from percepnet.training.int8 import quantise_tensors
+from percepnet.training.layers import affine, run_gru
 from percepnet.training.mixing import Mixer, Mixture
-from percepnet.training.model import affine, rounded_gru
+from percepnet.training.process import prepare
 from percepnet.training.train import Log, read_pairs
 from percepnet.weights import Model, load_model
 
@@ -93,7 +94,7 @@ class Tracker(nn.Module):
         x = torch.tanh(affine(cues, self.dense.weight, self.dense.bias, self.quantised))
         for gru in (self.gru1, self.gru2):
             fresh = torch.zeros(1, len(x), gru.hidden_size)
-            x = rounded_gru(gru, x, fresh)[0] if self.quantised else gru(x, fresh)[0]
+            x = run_gru(gru, x, fresh, self.quantised)[0]
         lags, voicing = (affine(x, head.weight, head.bias, self.quantised) for head in (self.lags, self.voicing))
         return lags, voicing[..., 0]
 
@@ -211,8 +212,7 @@ def train(config: Config, report: Callable[[str], None] = print) -> Tracker:
 
     Equal seeds and shards give equal weights, bit for bit, interrupted or not.
     """
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    prepare(torch.device("cpu"))
     pitch, folder = config.pitch, Path(config.pitch.folder)
     shards, targets = read_shards(folder), soft_lags()
     held = validation_rows(Path(config.train.validation), config.dataset.lookahead) if config.train.validation else None

@@ -21,10 +21,11 @@ from percepnet.training.config import Config, DatasetConfig, TrainConfig, config
 from percepnet.training.dataset import FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
 from percepnet.training.listening import SCORES, Listener, listens
-from percepnet.training.loss import LOSSES, total_loss, unpack
+from percepnet.training.loss import LOSSES, Targets, total_loss, unpack
 from percepnet.training.mixing import FULL_BANDWIDTH_HZ, Mixture
 from percepnet.training.model import Network, load_tensors
 from percepnet.training.plot import plot
+from percepnet.training.process import prepare
 from percepnet.training.prune import kept_blocks, prune
 from percepnet.training.sound import unpack_sound
 from percepnet.training.widen import widened
@@ -152,11 +153,18 @@ def counted_frames(rng: np.random.Generator, config: TrainConfig) -> Tensor:
     return torch.from_numpy(counted)
 
 
+def estimates(run: Run, targets: Targets) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What the network in training makes of the features: gains, strengths and speech probability."""
+    with torch.autocast(targets.features.device.type, torch.bfloat16, enabled=run.config.train.bfloat16):
+        gains, strengths, speech, _ = run.network(targets.features)
+    return gains, strengths, speech
+
+
 def batch_loss(run: Run, rows: Floats) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of a batch of (batch, frames, COLUMNS or more), and its parts."""
     device = run.network.mean.device
     targets = unpack(torch.from_numpy(rows).to(device), counted_frames(run.rng, run.config.train).to(device))
-    gains, strengths, speech, _ = run.network(targets.features)
+    gains, strengths, speech = estimates(run, targets)
     return total_loss(gains, strengths, speech, targets, run.config.loss)
 
 
@@ -165,7 +173,7 @@ def clips_loss(run: Run, listener: Listener, clips: Floats) -> tuple[Tensor, Ten
     rows = torch.from_numpy(clips).to(run.network.mean.device)
     level_db = run.rng.uniform(-CLIP_LEVEL_DB, CLIP_LEVEL_DB, len(clips)).astype(np.float32)
     targets = unpack(rows, torch.ones_like(rows[..., 0]))
-    gains, strengths, speech, _ = run.network(targets.features)
+    gains, strengths, speech = estimates(run, targets)
     total, _ = total_loss(gains, strengths, speech, targets, run.config.loss)
     heard, scores = listener.loss(gains, strengths, targets, unpack_sound(rows, torch.from_numpy(level_db).to(rows.device)))
     return total, heard, scores
@@ -266,8 +274,7 @@ def train(config: Config, report: Callable[[str], None] = print) -> Run:
     On a CPU, with ``watch_shards`` off, equal seeds and shards give equal weights, bit for bit, interrupted or not.
     """
     device = fastest_device()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(device == CPU)
+    prepare(device)
     folder = Path(config.train.folder)
     folder.mkdir(parents=True, exist_ok=True)
     shards = wait_for_shards(config, report)
