@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from percepnet import _core
-from percepnet.training import export
+from percepnet.training import export, int8
 from percepnet.training.config import Config
 from percepnet.training.export import export_checkpoint, export_run, write_weights
 from percepnet.training.model import named_tensors
 from percepnet.training.train import CHECKPOINT, Run, new_run, save_checkpoint
+from percepnet.weights import load_model, shipped_models
 
 
 @pytest.fixture
@@ -98,6 +99,17 @@ def test_a_network_that_hears_cues_is_what_was_trained(toy: Config, to_int8: boo
     without[:, 73:] = 0
     gains, deaf = (_core.network_run(model, rows)[0] for rows in (features, without))
     assert np.abs(gains - deaf).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_shipped_tensors_are_read_to_the_last_bit(name: str) -> None:
+    model = load_model(name)
+
+    tensors = export.read_tensors(model.contents)
+
+    assert export.write_weights(tensors, model.lookahead, model.card) == model.contents
+    weights = export.read_weights(model.contents)
+    np.testing.assert_array_equal(int8.quantise(weights["gru1.input_weight"]).integers, tensors["gru1.input_weight"].integers)
 
 
 def test_export_module_needs_no_torch() -> None:

@@ -10,8 +10,10 @@ import soundfile
 import torch
 
 from percepnet.training.config import Config, TrainConfig
-from percepnet.training.dataset import generate, prepare_mixer
+from percepnet.training.dataset import Shards, generate, prepare_mixer
+from percepnet.training.export import read_weights
 from percepnet.training.mixing import Mixer
+from percepnet.training.model import named_tensors
 from percepnet.training.train import (
     CHECKPOINT,
     LOG,
@@ -21,10 +23,12 @@ from percepnet.training.train import (
     learning_rate,
     load_checkpoint,
     new_run,
+    start,
     train,
     validate,
     validation_rows,
 )
+from percepnet.weights import load_model
 
 
 def at(config: Config, folder: Path, **changes: object) -> Config:
@@ -178,3 +182,15 @@ def test_products_in_bfloat16_learn_as_well(finished: Run, tmp_path: Path) -> No
     assert coarse.network.dense.weight.dtype == torch.float32
     assert float(last["loss"]) < 0.85 * float(first["loss"])
     assert float(last["validation_loss"]) == pytest.approx(float(log_rows(finished)[-1]["validation_loss"]), rel=0.05)
+
+
+def test_a_training_goes_on_from_a_shipped_model(toy: Config) -> None:
+    sizes = replace(toy.model, dense=48, hidden=88, strength=32, cues=442)
+    config = at(replace(toy, model=sizes), Path("nowhere"), start_weights="tiny")
+
+    run = start(config, Shards(Path(toy.dataset.folder), 1), torch.device("cpu"))
+
+    weights = read_weights(load_model("tiny").contents)
+    for network in (run.network, run.average):
+        for name, tensor in named_tensors(network).items():
+            np.testing.assert_array_equal(tensor, weights[name], err_msg=name)

@@ -148,7 +148,7 @@ class TrainConfig:
 
     folder: str = "runs/model"
     validation: str = ""  # a folder with clean/ and noisy/ pairs
-    start_weights: str = ""  # a float32 weight file to start from; a smaller network is widened
+    start_weights: str = ""  # a shipped model or a weight file to start from; a smaller network is widened
     seed: int = 1
     steps: int = 3400
     batch: int = 32

@@ -69,29 +69,28 @@ def write_weights(tensors: Mapping[str, Tensor], lookahead: int, card: Mapping[s
 
 
 def read_tensors(contents: bytes) -> dict[str, Tensor]:
-    """The tensors of a weight file that the core accepts, none of them block-sparse: (rows, columns) each, by name."""
+    """The tensors of a weight file that the core accepts: (rows, columns) each, by name."""
     _core.ModelHandle(contents)  # refuses what is damaged
     (count,) = struct.unpack_from("<I", contents, 36)
     tensors: dict[str, Tensor] = {}
     for i in range(count):
-        entry = struct.unpack_from("<40sIIIIQQQ", contents, HEADER_SIZE + ENTRY_SIZE * i)
-        padded_name, is_int8, is_sparse, rows, columns, offset, _, scales_offset = entry
-        name = padded_name.decode().rstrip("\0")
-        if is_sparse:
-            raise ValueError(f"expected dense tensors, got a block-sparse {name}")
-        values = np.frombuffer(contents, np.int8 if is_int8 else "<f4", rows * columns, offset).reshape(rows, columns)
+        entry = struct.unpack_from("<40sIIIIQQQQQ", contents, HEADER_SIZE + ENTRY_SIZE * i)
+        padded_name, is_int8, is_sparse, rows, columns, offset, size, scales_offset, index_offset, index_size = entry
+        values = np.frombuffer(contents, np.int8 if is_int8 else "<f4", size // (1 if is_int8 else 4), offset)
+        index = np.frombuffer(contents, "<u2", index_size // 2, index_offset)
+        matrix = _from_blocks(values, index, rows, columns) if is_sparse else values.reshape(rows, columns)
         scales = np.frombuffer(contents, "<f4", rows * is_int8, scales_offset).astype(np.float32)
-        tensors[name] = Int8(values, scales) if is_int8 else values.astype(np.float32)
+        tensors[padded_name.decode().rstrip("\0")] = Int8(matrix, scales) if is_int8 else matrix.astype(np.float32)
     return tensors
 
 
 def read_weights(contents: bytes) -> dict[str, Floats]:
-    """The tensors of a float32 network, those of its pitch tracker left out."""
+    """The tensors of a network in float32, those of its pitch tracker left out; int8 is multiplied by its scales."""
     tensors = {name: tensor for name, tensor in read_tensors(contents).items() if not name.startswith(TRACKER)}
-    quantised = [name for name, tensor in tensors.items() if isinstance(tensor, Int8)]
-    if quantised:
-        raise ValueError(f"expected a float32 weight file, got one whose {quantised[0]} is int8")
-    return {name: np.asarray(tensor) for name, tensor in tensors.items()}
+    return {
+        name: tensor.integers * tensor.scales[:, None] if isinstance(tensor, Int8) else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def tracker_tensors(config: Config) -> dict[str, Tensor]:
@@ -112,6 +111,18 @@ def _bytes(tensor: Tensor) -> tuple[bytes, bytes, bytes]:
     index = b"".join(np.array([strip.sum(), *np.flatnonzero(strip)], "<u2").tobytes() for strip in kept)
     sparse = blocks[kept].tobytes()
     return (sparse, scales, index) if len(sparse) + len(index) < len(dense) else (dense, scales, b"")
+
+
+def _from_blocks(values: npt.NDArray[np.int8], index: npt.NDArray[np.uint16], rows: int, columns: int) -> npt.NDArray[np.int8]:
+    """The matrix whose blocks that are not all zero are ``values``: (rows, columns)."""
+    blocks = int8.blocks(np.zeros((rows, columns), np.int8)).copy()
+    position, taken = 0, 0
+    stored = values.reshape(-1, *blocks.shape[2:])
+    for strip in blocks:
+        count = int(index[position])
+        strip[index[position + 1 : position + 1 + count]] = stored[taken : taken + count]
+        position, taken = position + 1 + count, taken + count
+    return int8.from_blocks(blocks, rows, columns)
 
 
 def _padded(data: bytes) -> bytes:

@@ -49,6 +49,11 @@ def blocks(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return padded.reshape(-1, BLOCK_ROWS, padded.shape[1] // BLOCK_COLUMNS, BLOCK_COLUMNS).swapaxes(1, 2)
 
 
+def from_blocks(strips: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:
+    """The inverse of ``blocks``."""
+    return strips.swapaxes(1, 2).reshape(len(strips) * BLOCK_ROWS, -1)[:rows, :columns]
+
+
 def quantise_tensors(tensors: Mapping[str, Floats]) -> dict[str, Tensor]:
     """Tensors of a weight file, with every matrix in int8 that may be."""
     return {

@@ -29,6 +29,7 @@ from percepnet.training.process import prepare
 from percepnet.training.prune import kept_blocks, prune
 from percepnet.training.sound import unpack_sound
 from percepnet.training.widen import widened
+from percepnet.weights import load_model
 
 Floats = npt.NDArray[np.float32]
 
@@ -258,7 +259,7 @@ def start(config: Config, shards: Shards, device: torch.device) -> Run:
         return load_checkpoint(path, config, device)
     run = new_run(config, device)
     if config.train.start_weights:
-        tensors = widened(read_weights(Path(config.train.start_weights).read_bytes()), config.model, config.train.seed)
+        tensors = widened(read_weights(load_model(config.train.start_weights).contents), config.model, config.train.seed)
         for network in (run.network, run.average):
             load_tensors(network, tensors)
         return run
