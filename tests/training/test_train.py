@@ -184,13 +184,24 @@ def test_products_in_bfloat16_learn_as_well(finished: Run, tmp_path: Path) -> No
     assert float(last["validation_loss"]) == pytest.approx(float(log_rows(finished)[-1]["validation_loss"]), rel=0.05)
 
 
-def test_a_training_goes_on_from_a_shipped_model(toy: Config) -> None:
-    sizes = replace(toy.model, dense=48, hidden=88, strength=32, cues=442)
-    config = at(replace(toy, model=sizes), Path("nowhere"), start_weights="tiny")
+def started(toy: Config, n: int, **models: str) -> Run:
+    """A run that starts from shipped models, n times the sizes of tiny."""
+    config = replace(toy, model=replace(toy.model, dense=48 * n, hidden=88 * n, strength=32 * n, cues=442))
+    return start(at(config, Path("nowhere"), **models), Shards(Path(toy.dataset.folder), 1), torch.device("cpu"))
 
-    run = start(config, Shards(Path(toy.dataset.folder), 1), torch.device("cpu"))
+
+def test_a_training_goes_on_from_a_shipped_model(toy: Config) -> None:
+    run = started(toy, 1, start_weights="tiny")
 
     weights = read_weights(load_model("tiny").contents)
     for network in (run.network, run.average):
         for name, tensor in named_tensors(network).items():
             np.testing.assert_array_equal(tensor, weights[name], err_msg=name)
+
+
+def test_a_training_goes_on_from_two_models_side_by_side(toy: Config) -> None:
+    one, two = started(toy, 1, start_weights="tiny"), started(toy, 2, start_weights="tiny", start_beside="tiny")
+
+    features = torch.randn(1, 20, 73 + 442, generator=torch.Generator().manual_seed(1))
+    for wanted, given in zip(one.average(features)[:3], two.average(features)[:3], strict=True):
+        torch.testing.assert_close(given, wanted, rtol=0, atol=1e-5)

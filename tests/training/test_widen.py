@@ -5,7 +5,7 @@ import pytest
 
 import networks
 from percepnet.training.config import ModelConfig
-from percepnet.training.widen import repeated, share_columns, widened
+from percepnet.training.widen import repeated, share_columns, side_by_side, widened
 from reference.network import Network
 
 SMALL = (16, 32, 16)
@@ -65,3 +65,37 @@ def test_a_network_may_learn_to_hear_cues(heard: int) -> None:
 def test_a_smaller_network_is_refused() -> None:
     with pytest.raises(ValueError, match="at least"):
         widened(networks.random_tensors(sizes=SMALL), ModelConfig(16, 16, 16), seed=1)
+
+
+def scaled(tensors: networks.Tensors, seed: int) -> networks.Tensors:
+    """With a scaling of features of its own."""
+    rng = np.random.default_rng(seed)
+    mean, scale = rng.normal(-20, 5, (1, 72)).astype(np.float32), rng.uniform(0.03, 0.1, (1, 72)).astype(np.float32)
+    return tensors | {"features.mean": mean, "features.scale": scale}
+
+
+@pytest.mark.parametrize("new", [(40, 80, 40), (41, 90, 47)])
+def test_networks_side_by_side_say_their_mean(new: tuple[int, int, int]) -> None:
+    parts = [
+        scaled(networks.random_tensors(seed=seed, sizes=size, dereverb=True, cues=40), seed)
+        for seed, size in enumerate([SMALL, (24, 48, 24)])
+    ]
+    frames = np.random.default_rng(1).normal(-20, 5, (12, 73 + 40))
+
+    wide = Network(side_by_side(parts, ModelConfig(*new, cues=40), seed=1))
+
+    first, second = (Network(part) for part in parts)
+    for frame in frames:
+        for a, b, both in zip(first.step(frame), second.step(frame), wide.step(frame), strict=True):
+            np.testing.assert_allclose(logit(both), (logit(a) + logit(b)) / 2, atol=1e-4)
+
+
+def logit(p: np.ndarray) -> np.ndarray:
+    return np.log(p / (1 - p))
+
+
+def test_networks_that_do_not_fit_side_by_side_are_refused() -> None:
+    small = networks.random_tensors(sizes=SMALL)
+
+    with pytest.raises(ValueError, match=r"at least \(32, 64, 32\)"):
+        side_by_side([small, small], ModelConfig(32, 63, 32), seed=1)

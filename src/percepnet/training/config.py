@@ -149,6 +149,7 @@ class TrainConfig:
     folder: str = "runs/model"
     validation: str = ""  # a folder with clean/ and noisy/ pairs
     start_weights: str = ""  # a shipped model or a weight file to start from; a smaller network is widened
+    start_beside: str = ""  # another one beside it, in a network as large as both together: it starts as their mean
     seed: int = 1
     steps: int = 3400
     batch: int = 32

@@ -28,7 +28,7 @@ from percepnet.training.plot import plot
 from percepnet.training.process import prepare
 from percepnet.training.prune import kept_blocks, prune
 from percepnet.training.sound import unpack_sound
-from percepnet.training.widen import widened
+from percepnet.training.widen import side_by_side, widened
 from percepnet.weights import load_model
 
 Floats = npt.NDArray[np.float32]
@@ -252,6 +252,15 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
     return shards
 
 
+def start_tensors(config: Config) -> dict[str, Floats]:
+    """Those of the start weights, widened, or of two models side by side."""
+    train, model = config.train, config.model
+    first = read_weights(load_model(train.start_weights).contents)
+    if not train.start_beside:
+        return widened(first, model, train.seed)
+    return side_by_side([first, read_weights(load_model(train.start_beside).contents)], model, train.seed)
+
+
 def start(config: Config, shards: Shards, device: torch.device) -> Run:
     """The run of the folder's checkpoint, or a new one: from the start weights if there are any."""
     path = Path(config.train.folder) / CHECKPOINT
@@ -259,7 +268,7 @@ def start(config: Config, shards: Shards, device: torch.device) -> Run:
         return load_checkpoint(path, config, device)
     run = new_run(config, device)
     if config.train.start_weights:
-        tensors = widened(read_weights(load_model(config.train.start_weights).contents), config.model, config.train.seed)
+        tensors = start_tensors(config)
         for network in (run.network, run.average):
             load_tensors(network, tensors)
         return run

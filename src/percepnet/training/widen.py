@@ -1,12 +1,13 @@
-"""A larger network that computes what a smaller one does, to go on from: Net2Net (Chen et al., 2016) for this graph.
+"""A larger network that computes what smaller ones do, to go on from.
 
-Units are repeated: copies hear the same and say the same, and whoever listens to them shares its weight among them,
-unevenly, so that training tells them apart.
+``widened`` repeats the units of one (Net2Net, Chen et al., 2016): copies hear the same and say the same, and whoever listens to
+them shares its weight among them, unevenly, so that training tells them apart. ``side_by_side`` joins several into their mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +15,31 @@ import numpy.typing as npt
 from percepnet.training.config import ModelConfig
 
 Floats = npt.NDArray[np.float32]
-Units = npt.NDArray[np.int64]  # (new,): which old unit each new one repeats
+Units = npt.NDArray[np.int64]
 
-GRUS = {  # and what they hear
-    "gru1": ("hidden",),
-    "gru2": ("hidden",),
-    "gru3": ("hidden",),
-    "gru_gain": ("hidden",),
-    "gru_strength": ("hidden", "hidden"),
+SCALING = ("features.mean", "features.scale")
+SIZES = ("dense", "hidden", "strength")
+
+
+def _gru(name: str, own: str, heard: list[str]) -> dict[str, tuple[list[str], list[str]]]:
+    return {f"{name}.input_": ([own] * 3, heard), f"{name}.recurrent_": ([own] * 3, [own])}
+
+
+LAYERS = {  # whose units the rows and the columns of a matrix belong to
+    "dense.": (["dense"], ["inputs"]),
+    "cues.": (["dense"], ["cues"]),
+    "conv1.": (["hidden"], ["dense"] * 5),
+    "conv2.": (["hidden"], ["hidden"] * 3),
+    **_gru("gru1", "hidden", ["hidden"]),
+    **_gru("gru2", "hidden", ["hidden"]),
+    **_gru("gru3", "hidden", ["hidden"]),
+    **_gru("gru_gain", "hidden", ["hidden"]),
+    **_gru("gru_strength", "strength", ["hidden", "hidden"]),
+    "gains.": (["bands"], ["hidden"] * 5),
+    "strengths.": (["bands"], ["strength"]),
+    "speech.": (["speech"], ["hidden"] * 5),
 }
+HEADS = ("gains.", "strengths.", "speech.")
 
 
 def sizes(tensors: Mapping[str, Floats]) -> tuple[int, int, int]:
@@ -31,46 +48,101 @@ def sizes(tensors: Mapping[str, Floats]) -> tuple[int, int, int]:
     return shapes["dense.weight"][0], shapes["conv1.weight"][0], shapes["strengths.weight"][1]
 
 
+def counts(tensors: Mapping[str, Floats], config: ModelConfig) -> dict[str, int]:
+    """How many rows or columns each kind of units takes in a network of the sizes in ``config``."""
+    inputs, bands = tensors["dense.weight"].shape[1], len(tensors["gains.weight"])
+    own = {"dense": config.dense, "hidden": config.hidden, "strength": config.strength, "cues": config.cues}
+    return own | {"inputs": inputs, "bands": bands, "speech": 1}
+
+
+def in_turn(kinds: list[str], units: Mapping[str, Units], count: Mapping[str, int]) -> Units:
+    """The rows or columns of units, where those of each kind begin behind those of the kind before."""
+    starts = np.cumsum([0, *(count[kind] for kind in kinds)])
+    return np.concatenate([start + units[kind] for start, kind in zip(starts, kinds, strict=False)])
+
+
+def check_sizes(needed: tuple[int, ...], config: ModelConfig) -> None:
+    """Raises ValueError where ``config`` has fewer units."""
+    given = (config.dense, config.hidden, config.strength)
+    if any(n < o for o, n in zip(needed, given, strict=True)):
+        raise ValueError(f"expected sizes of at least {needed} (dense, hidden, strength), got {given}")
+
+
 def widened(tensors: Mapping[str, Floats], config: ModelConfig, seed: int) -> dict[str, Floats]:
     """The tensors of a network of the sizes in ``config``, none smaller than those of ``tensors``, with the same outputs.
 
     A network that hears no cues may become one that does.
     Raises ValueError where one is smaller.
     """
-    old, new = sizes(tensors), (config.dense, config.hidden, config.strength)
-    if any(n < o for o, n in zip(old, new, strict=True)):
-        raise ValueError(f"expected sizes of at least {old} (dense, hidden, strength), got {new}")
+    dense, hidden, strength = old = sizes(tensors)
+    check_sizes(old, config)
     rng = np.random.default_rng(seed)
-    dense, hidden, strength = (repeated(o, n, rng) for o, n in zip(old, new, strict=True))
-    nothing = np.arange(tensors["dense.weight"].shape[1])
-    units = {"dense": dense, "hidden": hidden, "strength": strength}
-    wide = {name: tensors[name] for name in ("features.mean", "features.scale")}
-
-    def put(prefix: str, rows: Units | None, columns: list[Units]) -> None:
-        weight, bias = tensors[f"{prefix}weight"], tensors[f"{prefix}bias"]
-        shared = share_columns(weight, columns, rng)
-        wide[f"{prefix}weight"] = shared if rows is None else shared[rows]
-        wide[f"{prefix}bias"] = bias if rows is None else bias[:, rows]
-
-    put("dense.", dense, [nothing])
-    if "cues.weight" in tensors:
-        put("cues.", dense, [np.arange(tensors["cues.weight"].shape[1])])
-    elif config.cues:  # not heard so far
-        wide["cues.weight"], wide["cues.bias"] = (
-            np.zeros(shape, np.float32) for shape in ((config.dense, config.cues), (1, config.dense))
-        )
-    put("conv1.", hidden, [dense] * 5)
-    put("conv2.", hidden, [hidden] * 3)
-    for name, inputs in GRUS.items():
-        own = strength if name == "gru_strength" else hidden
-        gates = np.concatenate([own + gate * (own.max() + 1) for gate in range(3)])
-        put(f"{name}.input_", gates, [units[part] for part in inputs])
-        put(f"{name}.recurrent_", gates, [own])
-    put("gains.", None, [hidden] * 5)
-    put("strengths.", None, [strength])
-    if "speech.weight" in tensors:
-        put("speech.", None, [hidden] * 5)
+    new, before = counts(tensors, config), counts(tensors, replace(config, dense=dense, hidden=hidden, strength=strength))
+    units = {kind: np.arange(count) for kind, count in new.items()}
+    units |= {kind: repeated(before[kind], new[kind], rng) for kind in SIZES}
+    wide = {name: tensors[name] for name in SCALING}
+    for prefix, (rows, columns) in LAYERS.items():
+        if f"{prefix}weight" in tensors:
+            chosen = in_turn(rows, units, before)
+            weight = share_columns(tensors[f"{prefix}weight"], [units[kind] for kind in columns], rng)
+            wide |= {f"{prefix}weight": weight[chosen], f"{prefix}bias": tensors[f"{prefix}bias"][:, chosen]}
+    if config.cues and "cues.weight" not in tensors:  # not heard so far
+        wide["cues.weight"] = np.zeros((config.dense, config.cues), np.float32)
+        wide["cues.bias"] = np.zeros((1, config.dense), np.float32)
     return wide
+
+
+def side_by_side(networks: Sequence[Mapping[str, Floats]], config: ModelConfig, seed: int) -> dict[str, Floats]:
+    """The tensors of a network of the sizes in ``config`` that computes the mean of several, taken before the sigmoid.
+
+    Its parts do not listen to each other yet. Units to spare start at random, and nobody listens to them yet.
+    Raises ValueError where the networks have more units than there are.
+    """
+    first, rng = networks[0], np.random.default_rng(seed)
+    check_sizes(tuple(np.sum([sizes(tensors) for tensors in networks], 0).tolist()), config)
+    count = counts(first, config)
+    wide = {name: first[name] for name in SCALING}
+    for prefix, (rows, columns) in LAYERS.items():
+        if f"{prefix}weight" in first:
+            shape = sum(count[kind] for kind in rows), sum(count[kind] for kind in columns)
+            limit = 0.0 if prefix in HEADS else np.sqrt(6 / sum(shape))
+            wide[f"{prefix}weight"] = rng.uniform(-limit, limit, shape).astype(np.float32)
+            wide[f"{prefix}bias"] = np.zeros((1, shape[0]), np.float32)
+    starts = np.zeros(len(SIZES), int)
+    for tensors in networks:
+        units = {kind: np.arange(n) for kind, n in count.items()}
+        units |= {kind: start + np.arange(n) for kind, start, n in zip(SIZES, starts, sizes(tensors), strict=True)}
+        _put(rescaled(tensors, first), wide, units, count, 1 / len(networks))
+        starts += sizes(tensors)
+    return wide
+
+
+def _put(
+    tensors: Mapping[str, Floats],
+    wide: Mapping[str, Floats],
+    units: Mapping[str, Units],
+    count: Mapping[str, int],
+    share: float,
+) -> None:
+    """Writes a network to its units of a wider one, which listen to nothing else; the outputs hear a share of it."""
+    for prefix, kinds in LAYERS.items():
+        if f"{prefix}weight" in wide:
+            rows, columns = (in_turn(part, units, count) for part in kinds)
+            part = share if prefix in HEADS else 1.0
+            if prefix not in HEADS:
+                wide[f"{prefix}weight"][rows] = 0
+            wide[f"{prefix}weight"][np.ix_(rows, columns)] = part * tensors[f"{prefix}weight"]
+            wide[f"{prefix}bias"][:, rows] += part * tensors[f"{prefix}bias"]
+
+
+def rescaled(tensors: Mapping[str, Floats], other: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The same network behind the scaling of features of another."""
+    mean, scale = (tensors[name].astype(np.float64) for name in SCALING)
+    other_mean, other_scale = (other[name].astype(np.float64) for name in SCALING)
+    weight, n = tensors["dense.weight"].astype(np.float64), mean.shape[1]
+    bias = tensors["dense.bias"] + (scale * (other_mean - mean)) @ weight[:, :n].T
+    weight = np.hstack((weight[:, :n] * (scale / other_scale), weight[:, n:]))
+    return dict(tensors) | {"dense.weight": weight.astype(np.float32), "dense.bias": bias.astype(np.float32)}
 
 
 def repeated(old: int, new: int, rng: np.random.Generator) -> Units:
