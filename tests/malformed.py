@@ -183,7 +183,7 @@ CASES = [
         "no such model",
         lambda f: [noise(f / "a.wav"), "-m", "no"],
         4,
-        "percepnet enhance: no weight file 'no', and no shipped model of that name (shipped: default, tiny)",
+        "percepnet enhance: no weight file 'no', and no shipped model of that name (shipped: default, full, tiny)",
     ),
     Case("model that is none", lambda f: [noise(f / "a.wav"), "-m", f / "a.wav"], 4, "percepnet enhance: weight file "),
     Case(

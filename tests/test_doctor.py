@@ -53,7 +53,7 @@ def test_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -
 def test_models_are_listed() -> None:
     result = CliRunner().invoke(app, ["models"])
 
-    models = {name: percepnet.load_model(name) for name in ("default", "tiny")}
+    models = {name: percepnet.load_model(name) for name in ("default", "full", "tiny")}
     facts = {name: f"{m.id}, {m.n_weights} weights, {m.licence}, sha256 {m.sha256}" for name, m in models.items()}
     assert (result.exit_code, result.stdout) == (0, "".join(f"{name}: {text}: ok\n" for name, text in facts.items()))
 

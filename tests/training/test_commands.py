@@ -63,7 +63,7 @@ def test_wrong_settings_are_a_usage_error(arguments: list[str]) -> None:
     assert result.exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["default", "tiny"])
+@pytest.mark.parametrize("name", ["default", "listening", "tiny"])
 def test_the_shipped_recipes_are_valid(name: str) -> None:
     config = load_config(Path(__file__).parents[2] / "configs" / f"{name}.toml")
 
