@@ -121,7 +121,8 @@ def test_full_disk_is_one_line_and_no_file(small_disk: Path, tmp_path: Path, suf
 def test_wrong_model_is_4_in_every_command(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "-m" if command[0] != "bench" else "--model", "nowhere"])
 
-    expected = f"percepnet {command[0]}: no weight file 'nowhere', and no shipped model of that name (shipped: default, full, tiny)\n"
+    shipped = "(shipped: default, full, tiny)"
+    expected = f"percepnet {command[0]}: no weight file 'nowhere', and no shipped model of that name {shipped}\n"
     assert (result.exit_code, result.stderr) == (4, expected)
 
 
