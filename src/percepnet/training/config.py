@@ -167,7 +167,7 @@ class TrainConfig:
     beta2: float = 0.98
     clip: float = 1.0
     quantise_from_step: int = 0  # from here on weights and activations are rounded as int8 rounds them; 0: never
-    bfloat16: bool = False  # the network's large products in bfloat16: faster where the processor has them (AMX, a GPU)
+    bfloat16: bool = False  # the network's large products in bfloat16: faster where the processor has them, such as with AMX
     prune_density: float = 1.0  # share of the blocks that conv2 and the GRUs keep in the end; 1: all
     prune_from_step: int = 0  # blocks go from here on, many at first ...
     prune_to_step: int = 0  # ... and the last ones here
