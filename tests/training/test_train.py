@@ -205,3 +205,4 @@ def test_a_training_goes_on_from_two_models_side_by_side(toy: Config) -> None:
     features = torch.randn(1, 20, 73 + 442, generator=torch.Generator().manual_seed(1))
     for wanted, given in zip(one.average(features)[:3], two.average(features)[:3], strict=True):
         torch.testing.assert_close(given, wanted, rtol=0, atol=1e-5)
+    assert not two.average.gru1.weight_hh_l0[:88, 88:].any()  # two networks, not one widened: they do not listen to each other
