@@ -199,6 +199,12 @@ CASES = [
         "percepnet enhance: {1}, line 1: not JSON ",
     ),
     Case(
+        "manifest of an impossible name",
+        lambda f: ["--manifest", written(f / "m.jsonl", b'{"audio_filepath": "a\\u0000b.wav"}\n')],
+        2,
+        'percepnet enhance: {1}, line 1: expected an object with "audio_filepath", got ',
+    ),
+    Case(
         "manifest of no paths",
         lambda f: ["--manifest", written(f / "m.jsonl", b"{}\n")],
         2,

@@ -11,6 +11,7 @@ import soundfile
 
 from percepnet.audio import BLOCK, AudioReader, AudioWriter
 from percepnet.errors import AudioFormatError, PercepNetError
+from percepnet.output import OutputFile
 
 LOSSLESS = [
     ("wav", "WAV", "PCM_16"),
@@ -43,6 +44,14 @@ def sweep(n: int) -> np.ndarray:
 def make(folder: Path, suffix: str, file_format: str, subtype: str, n: int = 3 * BLOCK + 17) -> Path:
     path = folder / f"in.{suffix}"
     soundfile.write(path, noise(n), 48000, format=file_format, subtype=subtype)
+    return path
+
+
+def titled(folder: Path) -> Path:
+    path = folder / "titled.wav"
+    with soundfile.SoundFile(path, "w", 48000, 2) as file:
+        file.title = "A title"
+        file.write(noise(4800))
     return path
 
 
@@ -327,3 +336,78 @@ def test_file_mode_follows_the_umask(tmp_path: Path) -> None:
         os.umask(previous)
 
     assert (tmp_path / "out.wav").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff", "a.caf", "a.w64", "a.mp3", "a.ogg", "a.opus"])
+def test_mp3_becomes_any_other_format(tmp_path: Path, name: str) -> None:
+    source = make(tmp_path, "mp3", "MP3", "MPEG_LAYER_III", n=48000)
+
+    rewrite(source, tmp_path / name)
+
+    assert soundfile.info(tmp_path / name).frames == 48000
+
+
+@pytest.mark.parametrize("name", ["a.w64", "a.au", "a.nist", "a.voc"])
+def test_titles_are_left_out_where_a_format_has_no_place_for_them(tmp_path: Path, name: str) -> None:
+    source = titled(tmp_path)
+
+    rewrite(source, tmp_path / name)
+
+    np.testing.assert_array_equal(soundfile.read(tmp_path / name)[0], soundfile.read(source)[0])
+
+
+def test_discarded_file_touches_no_other(tmp_path: Path) -> None:
+    """libsndfile writes a header when it is collected, after an error perhaps long after its file was closed."""
+    discarded = OutputFile(tmp_path / "a.wav")
+    discarded.discard()
+    with (tmp_path / "b.txt").open("w+b", buffering=0) as other:  # gets the number that is free again
+        other.write(b"of somebody else")
+
+        written = discarded.write(b"RIFF")
+
+        assert (written, (tmp_path / "b.txt").read_bytes()) == (0, b"of somebody else")
+
+
+def test_name_need_not_be_utf8(tmp_path: Path) -> None:
+    source = make(tmp_path, "wav", "WAV", "PCM_16", n=4800).rename(os.fsdecode(os.fsencode(tmp_path) + b"/in\xff.wav"))
+
+    rewrite(source, source.with_stem("out"))
+
+    assert names(tmp_path) == sorted([source.name, "out.wav"])
+
+
+def test_longest_name_can_be_written(tmp_path: Path) -> None:
+    source = make(tmp_path, "wav", "WAV", "PCM_16", n=4800)
+    target = tmp_path / ("\u97f3" * 83 + ".wav")  # 253 bytes
+
+    rewrite(source, target)
+
+    assert target.exists()
+
+
+def test_folder_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    source = make(tmp_path, "wav", "WAV", "PCM_16", n=4800)
+
+    rewrite(source, source.with_stem("out"))
+
+    assert names(tmp_path) == ["in.wav", "out.wav"]
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff"])
+def test_truncated_file_with_many_chunks_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = make(tmp_path, suffix, suffix.upper(), "PCM_16", n=48000)
+    contents, order = path.read_bytes(), "<" if suffix == "wav" else ">"
+    chunks = b"".join(b"abc%c" % (97 + i % 26) + struct.pack(f"{order}I", 4) + b"1234" for i in range(100))
+    size = struct.pack(f"{order}I", len(contents) + len(chunks) - 8)
+    path.write_bytes(contents[:4] + size + contents[8:12] + chunks + contents[12:])
+    read_all(path)
+    truncate(path)
+
+    with pytest.raises(AudioFormatError, match="truncated"):
+        read_all(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import pathlib
+import pickle
 from typing import Any
 
 import numpy as np
@@ -363,3 +365,19 @@ def test_settings_take_effect_smoothly() -> None:
     assert (
         np.max(np.abs(got[first.size + 1920 :] - samples[first.size + 1920 :])) < 0.01
     )  # the DC blocker turns 300 Hz by 1 degree
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_stream_cannot_be_copied(copied: Any) -> None:
+    with pytest.raises(TypeError, match="cannot"):
+        copied(new())
+
+
+def test_a_closed_enhancer_says_so() -> None:
+    enhancer = new()
+    enhancer.close()
+
+    assert enhancer.latency == 1440
+    for use in (lambda: enhancer.invalid_samples, enhancer.flush, enhancer.reset, lambda: enhancer.process(np.zeros(1))):
+        with pytest.raises(percepnet.PercepNetError, match="closed"):
+            use()

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import multiprocessing
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import zlib
@@ -531,6 +534,27 @@ def test_file_that_fails_is_told_and_the_others_are_scored(folder: Path) -> None
     assert [file["file"] for file in facts["failed"]] == ["talk0_snr-05.wav", "talk1_snr+05.wav"]
     assert "talk0_snr-05.wav: no enhanced file of that name" in result.stderr
     assert "not an audio file that can be read" in result.stderr
+
+
+def test_killed_process_ends_the_evaluation(folder: Path) -> None:
+    def kill_one(_: str, done: int, __: int) -> None:
+        if done == 1:
+            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+    for i in range(3, 12):
+        for kind in ("clean", "noisy", "enhanced"):
+            shutil.copy(folder / kind / "talk1_snr+05.wav", folder / kind / f"talk{i}.wav")
+    with pytest.raises(PercepNetError, match="ended early"):
+        run(folder, jobs=2, progress=kill_one)
+
+
+def test_report_of_names_that_are_not_utf8_is_whole(folder: Path) -> None:
+    for kind in ("clean", "noisy", "enhanced"):
+        (folder / kind / "talk1_snr+05.wav").rename(os.fsdecode(os.fsencode(folder / kind) + b"/\xff.wav"))
+    evaluation = run(folder)
+
+    for path in report.write(evaluation, folder / "out"):
+        assert "\\udcff.wav" in path.read_text(encoding="utf-8")
 
 
 def test_different_rates_of_noisy_and_clean_fail(folder: Path) -> None:

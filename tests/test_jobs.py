@@ -205,3 +205,12 @@ def finish_after_kills(folder: Path, n_files: int, n_kills: int) -> None:
     assert tree(folder / "out") == tree(folder / "undisturbed")
     assert (statuses.count("skipped"), statuses.count("ok")) == (len(whole), n_files - len(whole))
     assert {name: done_before[name] for name in whole}.items() <= tree(folder / "out").items()
+
+
+def test_name_that_no_file_can_have_costs_one_file(tmp_path: Path) -> None:
+    fill(tmp_path, ["b.wav"])
+    work = [jobs.Job(tmp_path / "a\0.wav", tmp_path / "a.clean.wav"), jobs.Job(tmp_path / "b.wav", tmp_path / "b.clean.wav")]
+
+    reports = list(jobs.run(work, options(), 1, Unwatched()))
+
+    assert [report.status for report in reports] == ["failed", "ok"]

@@ -29,7 +29,7 @@ KINDS = [
     ("mka", None, "libmp3lame", 44100),
     ("aac", None, "aac", 16000),
 ]
-CONTAINERS = {"m4a": "ipod", "mkv": "matroska", "mka": "matroska", "aac": "adts"}
+CONTAINERS = {"ts": "mpegts", "m4a": "ipod", "mkv": "matroska", "mka": "matroska", "aac": "adts"}
 
 
 def sound(sample_rate: int, channels: int, length_s: float = 1.5) -> np.ndarray:
@@ -102,6 +102,30 @@ def test_sound_stays_in_place_and_pictures_as_they_are(tmp_path: Path, kind: tup
     assert abs(lag(before, after)) <= 1
     assert abs(before.size - after.size) <= 2048  # two frames of the codec
     assert seen(source) == seen(target)
+
+
+CONVERSIONS = [  # from, its codec, to, the codec there, as PyAV names decoders
+    ("ts", "aac", "ts", "aac"),
+    ("ts", "ac3", "ts", "ac3"),
+    ("m4a", "aac", "ts", "aac"),
+    ("webm", "libopus", "m4a", "aac"),
+    ("webm", "libopus", "mkv", "opus"),
+    ("mka", "libmp3lame", "webm", "opus"),
+    ("mka", "pcm_s16le", "m4a", "aac"),
+    ("mov", "pcm_s16le", "webm", "opus"),
+]
+
+
+@pytest.mark.parametrize("kind", CONVERSIONS, ids="-".join)
+def test_codec_stays_where_the_container_holds_it(tmp_path: Path, kind: tuple[str, str, str, str]) -> None:
+    suffix, codec, other, expected = kind
+    source, target = make(tmp_path / f"in.{suffix}", None, codec, RATE), tmp_path / f"out.{other}"
+
+    percepnet.enhance_file(source, target, attenuation_limit_db=0)
+
+    with av.open(str(target)) as container:
+        assert container.streams.audio[0].codec_context.codec.canonical_name == expected
+    assert abs(lag(heard(source)[0], heard(target)[0])) <= 1
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "m4a"])

@@ -84,6 +84,37 @@ def test_wav_of_unknown_length_lasts_to_its_end(size: int, weights: str) -> None
     assert (result.returncode, result.stdout[44:]) == (0, percepnet.enhance(samples, 48000, model=weights).tobytes())
 
 
+def test_what_follows_the_samples_of_rf64_is_no_audio(weights: str) -> None:
+    contents = wav(noisy(), 48000, "PCM_16", "RF64")
+    start = contents.index(b"data") + 8
+    long_size = struct.pack("<Q", len(contents) - start)
+    contents = contents[: start - 4] + b"\xff\xff\xff\xff" + contents[start:]
+    ds64 = contents.index(b"ds64") + 8
+    contents = contents[: ds64 + 8] + long_size + contents[ds64 + 16 :] + b"LIST\x04\0\0\0abcd"
+
+    result = pipe(contents, "-m", weights)
+
+    assert (result.returncode, len(result.stdout)) == (0, len(contents))
+    assert result.stdout.endswith(b"LIST\x04\0\0\0abcd")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_full_output_is_one_line(weights: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            command("-m", weights), input=wav(noisy(), 48000, "PCM_16"), stdout=full, stderr=-1, env=environment(), check=False
+        )
+
+    assert (result.returncode, result.stderr.count(b"\n"), b"No space left" in result.stderr) == (1, 1, True)
+
+
+def test_closed_input_is_one_line(weights: str) -> None:
+    line = f"{' '.join(command('-m', weights))} <&-"
+    result = subprocess.run(["/bin/sh", "-c", line], env=environment(), capture_output=True, check=False)
+
+    assert (result.returncode, result.stderr) == (2, b"percepnet pipe: expected open standard input and output\n")
+
+
 def test_each_hop_comes_out_as_soon_as_it_can(weights: str) -> None:
     samples = noisy()[0]
     latency = percepnet.Enhancer(model=weights).latency

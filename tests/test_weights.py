@@ -151,3 +151,9 @@ def test_card_survives_unicode() -> None:
     model = percepnet.Model.from_bytes(write_weights(random_tensors(seed=9), 2, card))
 
     assert json.dumps(model.card) == json.dumps(card)
+
+
+def test_contents_may_be_any_bytes(model_paths: list[Path]) -> None:
+    contents = model_paths[0].read_bytes()
+
+    assert percepnet.Model.from_bytes(memoryview(bytearray(contents))) is percepnet.Model.from_bytes(contents)

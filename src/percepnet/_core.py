@@ -321,6 +321,8 @@ class EnhancerHandle:
         self.model = model  # must outlive the enhancer
         self.pointer = pointer
         self.channels = channels
+        self.latency = int(_library.percepnet_latency(pointer))  # of process, in samples
+        self.block_latency = int(_library.percepnet_block_latency(pointer))  # of process_block
         self._destroy = weakref.finalize(self, _library.percepnet_enhancer_destroy, pointer)
         self._destroy.atexit = False
         self._n_out = c_size_t()
@@ -329,16 +331,6 @@ class EnhancerHandle:
         """Frees the stream; it cannot be used any more."""
         self._destroy()
         self.pointer = c_void_p()
-
-    @property
-    def latency(self) -> int:
-        """Delay of process in samples."""
-        return int(_library.percepnet_latency(self.pointer))
-
-    @property
-    def block_latency(self) -> int:
-        """Delay of process_block in samples."""
-        return int(_library.percepnet_block_latency(self.pointer))
 
     @property
     def size(self) -> int:

@@ -1,11 +1,13 @@
 """Audio files, block by block, in constant memory."""
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,7 @@ _INT32_SUBTYPES: Final = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"}
 # libsndfile shortens a file whose header promises more than is there, and says so only in its log. The outer RIFF and FORM
 # sizes do not count where the data chunk has its own: many writers get them wrong.
 _SHORTENED: Final = re.compile(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_LOG_LENGTH: Final = 2047  # a log as long as this is cut, too
 # What programs that write to a pipe put where the size is not known: 2^31 or 2^32, less a header and an alignment.
 UNKNOWN_SIZES: Final = (range(2**31 - 2**16, 2**31), range(2**32 - 2**16, 2**32))
 
@@ -106,7 +109,7 @@ class AudioReader(Source):
         if empty:
             raise AudioFormatError("the file is empty")
         try:
-            self._file = _SequentialFile(path)
+            self._file = _SequentialFile(os.fsencode(path) if os.name == "posix" else path)  # a name need not be UTF-8
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless formats by their suffix
             raise AudioFormatError(f"not an audio file that can be read ({_reason(error)})") from error
         self.path = path
@@ -144,6 +147,8 @@ class AudioReader(Source):
         for promised, actual in _SHORTENED.findall(self._file.extra_info):
             if int(promised) > int(actual) and not any(int(promised) in sizes for sizes in UNKNOWN_SIZES):
                 return True
+        if len(self._file.extra_info) >= _LOG_LENGTH and _ends_inside_data(self.path):
+            return True
         return self.format == "OGG" and _ends_inside_page(self.path)
 
 
@@ -165,11 +170,12 @@ class AudioWriter(Sink):
             self._file = _SequentialFile(
                 self._sink, "w", like.sample_rate, like.channels, subtype=subtype, endian=endian, format=file_format
             )
-            for key, value in like.metadata.items():
-                setattr(self._file, key, value)
         except BaseException as error:
             self._sink.discard()
             self._raise_failure(error)
+        for key, value in like.metadata.items():
+            with suppress(soundfile.LibsndfileError):  # not every format has a place for it
+                setattr(self._file, key, value)
         self.dtype = _sample_type(like.subtype, subtype)
 
     def write(self, samples: Audio) -> None:
@@ -229,7 +235,8 @@ def _wanted_format(path: Path, like: Source) -> tuple[str, str, str]:
         raise AudioFormatError(f"no audio format has the suffix {path.suffix!r}; known: {', '.join(formats()[:6])}, ...")
     if path.suffix.lower() == ".opus":
         return file_format, "OPUS", "FILE"
-    if soundfile.check_format(file_format, like.subtype, "FILE"):
+    writable = file_format == "MP3" or not like.subtype.startswith("MPEG")  # libsndfile checks MP3 in WAV as good, and fails
+    if writable and soundfile.check_format(file_format, like.subtype, "FILE"):
         return file_format, like.subtype, "FILE"
     return file_format, str(soundfile.default_subtype(file_format)), "FILE"
 
@@ -241,6 +248,19 @@ def _sample_type(read: str, written: str) -> npt.DTypeLike:
     if {read, written} <= _INT16_SUBTYPES | _INT32_SUBTYPES:
         return np.int32
     return np.float32
+
+
+def _ends_inside_data(path: Path) -> bool:
+    """Whether a WAV or AIFF file is shorter than its chunk of samples."""
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        order: Literal["little", "big"] = "little" if file.read(12)[:4] == b"RIFF" else "big"
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], order)
+            if head[:4] in (b"data", b"SSND"):
+                return file.tell() + size > end and not any(size in sizes for sizes in UNKNOWN_SIZES)
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return False
 
 
 def _ends_inside_page(path: Path) -> bool:

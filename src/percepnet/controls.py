@@ -55,15 +55,23 @@ def resolve(preset: Preset, attenuation_limit_db: float | None, post_filter: boo
 
 def check_limit(limit_db: float) -> float:
     """A limit in dB, 0 or more."""
-    limit = float(limit_db)
+    limit = _number(limit_db)
     if not limit >= 0:
         raise ArgumentError(f"expected attenuation_limit_db of 0 or more, or None for no limit, got {limit_db!r}")
     return limit
 
 
+def _number(value: float) -> float:
+    """NaN where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
 def check_share(name: str, value: float) -> float:
     """A share, 0 to 1."""
-    share = float(value)
+    share = _number(value)
     if not 0 <= share <= 1:
         raise ArgumentError(f"expected {name} of 0 to 1, got {value!r}")
     return share

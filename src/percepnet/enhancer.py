@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +104,7 @@ class Enhancer:
     @property
     def latency(self) -> int:
         """Delay from input to output in samples, resamplers included; the same when bypassed."""
-        return self._open().latency
+        return self._handle.latency
 
     @property
     def latency_seconds(self) -> float:
@@ -114,17 +114,17 @@ class Enhancer:
     @property
     def block_latency(self) -> int:
         """Delay of process_block() in samples: `latency` for a block_size of whole hops, else one hop more."""
-        return self._open().block_latency
+        return self._handle.block_latency
 
     @property
     def invalid_samples(self) -> int:
         """How many samples of this stream were NaN or infinite, and replaced by 0. flush() and reset() clear it."""
-        return self._open().invalid_samples()[0]
+        return self._invalid()[0]
 
     @property
     def first_invalid_sample(self) -> int | None:
         """Position of the first of `invalid_samples`, from the start of the stream."""
-        count, first = self._open().invalid_samples()
+        count, first = self._invalid()
         return first if count else None
 
     # ---- settings, which take effect over 20 ms
@@ -223,7 +223,8 @@ class Enhancer:
     ) -> tuple[Audio, Frames]:
         """flush(), with the arguments and results of process_frames()."""
         hooks = self._hooks(gains, strengths, first_frame)
-        hooks.frames = self._room_for_frames(self._open().max_flush())
+        with self._lock:
+            hooks.frames = self._room_for_frames(self._open().max_flush())
         audio = self._flush(hooks)
         return audio, self._filled(hooks)
 
@@ -253,6 +254,9 @@ class Enhancer:
                 self._closed = True
                 self._handle.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Enhancer is one stream and cannot be copied or pickled; make another")
+
     def __enter__(self) -> "Enhancer":
         return self
 
@@ -265,6 +269,10 @@ class Enhancer:
         if self._closed:
             raise PercepNetError("this enhancer is closed; make a new one")
         return self._handle
+
+    def _invalid(self) -> tuple[int, int]:
+        with self._lock:
+            return self._open().invalid_samples()
 
     def _may_begin(self, method: str) -> _core.EnhancerHandle:
         handle = self._open()

@@ -119,9 +119,10 @@ def _filepath(line: str, place: str) -> Path:
         row = json.loads(line)
     except ValueError as error:
         raise ArgumentError(f"{place}: not JSON ({error})") from error
-    if not isinstance(row, dict) or not isinstance(row.get("audio_filepath"), str):
+    name = row.get("audio_filepath") if isinstance(row, dict) else None
+    if not isinstance(name, str) or "\0" in name:
         raise ArgumentError(f'{place}: expected an object with "audio_filepath", got {line.strip()[:80]}')
-    return Path(row["audio_filepath"])
+    return Path(name)
 
 
 def shard(found: Sequence[Found], part: str) -> list[Found]:
@@ -244,7 +245,7 @@ def do(job: Job, options: Options, progress: Callable[[int, int], None]) -> File
             progress=progress,
             **options.controls,
         )
-    except PercepNetError as error:
+    except (PercepNetError, ValueError) as error:  # ValueError: of the system, for a name that no file can have
         return replace(failed(job, str(error)), model=options.model.id, model_sha256=options.model.sha256)
 
 

@@ -222,7 +222,7 @@ _IGNORE: Final = ctypes.CFUNCTYPE(None)(lambda: None)
 
 def _find(device: str | int | None, kind: Literal["input", "output"]) -> Any:
     portaudio = _portaudio()
-    wanted = int(device) if isinstance(device, str) and device.isdigit() else device
+    wanted = int(device) if isinstance(device, str) and device.isdecimal() else device
     try:
         found = portaudio.query_devices(wanted, kind)
     except (ValueError, portaudio.PortAudioError) as error:

@@ -21,12 +21,16 @@ _CONTAINERS: Final = {"aac": "adts", "m4a": "ipod", "m4b": "ipod", "m4v": "mp4",
     "wma": "asf",
     "wmv": "asf",
 }
+# Codecs that a container has beyond those that FFmpeg lists for it.
+_ALSO_HELD: Final[dict[str, set[str]]] = {"mpegts": {"aac", "ac3", "eac3", "mp3"}}
 _ENCODERS: Final = {"opus": "libopus", "mp3": "libmp3lame"}  # of codecs that FFmpeg itself does not write well
 _UNTIMED: Final = ("adts", "ac3")  # containers that cannot say how much of their beginning is the encoder's own delay
+_AT_ZERO: Final = "mpegts"  # this one cannot either, but what goes with the sound is shifted with it
 _TIMED_BY_HEADER: Final = ("mov", "matroska")  # containers that know how long they are
 _CUT_S: Final = 0.5  # missing at the end: truncated
 _GAP_S: Final = 0.03  # between frames: time that the timestamps say has no sound; less is rounding
 _DEFAULT_BIT_RATE: Final = 96000  # per channel, where the input has none: transparent for speech in AAC and Opus
+_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _DTYPES: Final = {np.dtype(np.int16): "s16p", np.dtype(np.int32): "s32p", np.dtype(np.float32): "fltp"}
 
 
@@ -142,7 +146,8 @@ class MediaWriter(Sink):
             self._raise_failure(error)
         self._like = like
         self._position: int | None = None
-        self._left_out = self._priming() if self._container.format.name in _UNTIMED else 0
+        container = self._container.format.name
+        self._left_out = self._priming() if container in _UNTIMED or (container == _AT_ZERO and not self._other) else 0
         self.dtype = {"s16": np.int16, "s32": np.int32}.get(self._stream.codec_context.format.packed.name, np.float32)
 
     def write(self, samples: Audio) -> None:
@@ -183,12 +188,13 @@ class MediaWriter(Sink):
         holds_others = self._container.default_video_codec != "none"
         for stream in like.container.streams:
             if stream is like.stream:
-                same = like.encoder if like.encoder in self._container.supported_codecs | {"libopus", "libmp3lame"} else None
-                name = codec or same or self._container.default_audio_codec
-                bit_rate = stream.codec_context.bit_rate
-                self._stream = self._add_audio(
-                    _ENCODERS.get(name, name), like.sample_rate, stream.codec_context.layout, bit_rate
-                )
+                held = self._container.supported_codecs | _ALSO_HELD.get(self._container.format.name, set())
+                name = codec or (like.subtype if like.subtype in held else self._container.default_audio_codec)
+                bit_rate = stream.codec_context.bit_rate if name == like.subtype else None
+                layout = stream.codec_context.layout
+                if layout.name.endswith("channels") and like.channels in _LAYOUTS:  # of no order, as in PCM
+                    layout = _layout(like.channels)
+                self._stream = self._add_audio(_ENCODERS.get(name, name), like.sample_rate, layout, bit_rate)
                 self._stream.metadata.update(stream.metadata)
             elif holds_others and stream.type in ("video", "audio", "subtitle", "attachment"):
                 self._other[stream.index] = self._container.add_stream_from_template(stream, opaque=True)
@@ -262,10 +268,9 @@ def _in_place(samples: Audio, late: int, tolerance: int) -> Audio:
 
 
 def _layout(channels: int) -> str:
-    names = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-    if channels not in names:
+    if channels not in _LAYOUTS:
         raise AudioFormatError(f"expected 1 to 8 channels for this format, got {channels}")
-    return names[channels]
+    return _LAYOUTS[channels]
 
 
 def _reason(error: BaseException) -> str:

@@ -71,6 +71,8 @@ def install(microphone: str | None = None, arguments: list[str] | None = None) -
     source = _find_source(microphone)
     folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise DeviceError(f"{folder} belongs to another user; set XDG_RUNTIME_DIR to a folder of yours")
     pipe = folder / "pipe"
     module = int(
         _pactl(

@@ -7,11 +7,14 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 try:
     import fcntl
-except ImportError:  # Windows, where an open file cannot be removed
+except ImportError:  # Windows, where an open file cannot be removed or renamed
     fcntl = None  # type: ignore[assignment]
+
+_CLOSED: Final = -1
 
 
 class OutputFile:
@@ -22,15 +25,15 @@ class OutputFile:
     """
 
     def __init__(self, target: Path) -> None:
-        self.target = target.resolve()
+        self.target = Path(os.path.realpath(target))  # which, unlike resolve(), knows what to make of circular links
         if self.target.exists():
             check_regular(self.target)
-        prefix = f".{self.target.name[:200]}."
+        prefix = f".{_shortened(self.target.name)}."
         _remove_abandoned(self.target.parent, prefix)
         self._part = self.target.with_name(f"{prefix}{secrets.token_hex(4)}.part")
         self._descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        _lock(self._descriptor)
-        self._open = True
+        with suppress(OSError):  # some file systems know no locks: what a killed process leaves there stays
+            _lock(self._descriptor)
         self.failure: BaseException | None = None
 
     def write(self, contents: bytes) -> int:
@@ -58,6 +61,8 @@ class OutputFile:
     def commit(self) -> None:
         """Gives the file its name. Raises OSError."""
         os.fsync(self._descriptor)  # some file systems tell only now that the disk is full
+        if fcntl is None:
+            self._close()
         self._part.replace(self.target)
         self._close()
 
@@ -67,9 +72,21 @@ class OutputFile:
         self._part.unlink(missing_ok=True)
 
     def _close(self) -> None:
-        if self._open:
-            self._open = False
-            os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, _CLOSED  # its number may be another file's from now on
+        if descriptor != _CLOSED:
+            os.close(descriptor)
+
+
+def write_whole(target: Path, contents: bytes) -> None:
+    """A file of these contents, or the one that was there before. Raises OSError."""
+    file = OutputFile(target)
+    try:
+        file.write(contents)
+        if file.failure is not None:
+            raise file.failure
+        file.commit()
+    finally:
+        file.discard()
 
 
 def check_regular(path: Path) -> None:
@@ -79,6 +96,11 @@ def check_regular(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def _shortened(name: str) -> str:
+    """The start of a name, so that more fits behind it: file systems allow 255 bytes."""
+    return os.fsencode(name)[:200].decode(errors="ignore")
 
 
 def _lock(descriptor: int) -> None:

@@ -17,6 +17,7 @@ _DTYPES: Final = {"s16le": "<i2", "s24le": "<i4", "s32le": "<i4", "f32le": "<f4"
 RAW_FORMATS: Final = tuple(_DTYPES)
 _WAV_CODES: Final = {(1, 16): "s16le", (1, 24): "s24le", (1, 32): "s32le", (3, 32): "f32le", (3, 64): "f64le"}
 _EXTENSIBLE: Final = 0xFFFE
+_SEE_DS64: Final = 2**32 - 1  # RF64: a size of 64 bits, in the chunk of that name
 LONGEST_CHUNK: Final = 1 << 20  # bytes of a header chunk: pictures are larger, and not for pipes
 
 
@@ -75,6 +76,7 @@ def read_wav_header(read: Callable[[int], bytes]) -> WavHeader:
     if contents[:4] not in (b"RIFF", b"RF64") or contents[8:12] != b"WAVE":
         raise AudioFormatError("expected a WAV stream (RIFF ... WAVE); for raw samples say -f s16le or -f f32le")
     found: Format | None = None
+    long_size = 0
     while True:
         head = read(8)
         if len(head) < 8:
@@ -89,9 +91,13 @@ def read_wav_header(read: Callable[[int], bytes]) -> WavHeader:
         contents += body
         if name == b"fmt ":
             found = _parse_format(body)
+        if name == b"ds64":
+            long_size = int.from_bytes(body[8:16], "little")
     if found is None:
         raise AudioFormatError("the WAV header does not say how samples are written: it has no fmt chunk")
-    unknown = size == 0 or contents[:4] == b"RF64" or any(size in sizes for sizes in UNKNOWN_SIZES)
+    if size == _SEE_DS64 and long_size:
+        return WavHeader(contents, found, long_size)
+    unknown = size == 0 or any(size in sizes for sizes in UNKNOWN_SIZES)
     return WavHeader(contents, found, None if unknown else size)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from percepnet import _core, metrics, page
 from percepnet.enhancer import Enhancer, Frames
 from percepnet.errors import AudioFormatError
+from percepnet.output import write_whole
 from percepnet.weights import Model, load_model
 
 __all__ = ["Oracle", "Stages", "oracle_bins", "stages"]
@@ -89,7 +90,8 @@ class Stages:
 
         title: heads the page; the name of the recording
         """
-        Path(path).write_text(page.render(self._facts(title), self.audio, self._tracks()), encoding="utf-8")
+        html = page.render(self._facts(title), self.audio, self._tracks())
+        write_whole(Path(path), html.encode(errors="backslashreplace"))  # a file's name need not be UTF-8
 
     def _facts(self, title: str) -> dict[str, Any]:
         return {

@@ -36,12 +36,13 @@ class Model:
         try:
             if not isinstance(json.loads(self._card), dict):
                 raise ModelError("the model card is not a JSON object")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"the model card is not JSON: {error}") from error
 
     @classmethod
-    def from_bytes(cls, contents: bytes) -> "Model":
+    def from_bytes(cls, contents: "bytes | bytearray | memoryview") -> "Model":
         """The model in a weight file's contents; raises ModelError if they are damaged or of an unknown format."""
+        contents = bytes(contents)
         sha256 = hashlib.sha256(contents).hexdigest()
         with cls._loading:
             model = cls._loaded.get(sha256)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from percepnet.errors import ArgumentError
 from percepnet.training.config import Config, config_from_json, config_json, load_config
 
 
@@ -36,3 +37,10 @@ def test_saved_settings_come_back() -> None:
 
     assert config_from_json(config_json(config)) == config
     assert config != Config()
+
+
+def test_a_section_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("train = 5\n")
+
+    with pytest.raises(ArgumentError, match="train is a section of settings, got 5"):
+        load_config(tmp_path / "a.toml")

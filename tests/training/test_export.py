@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from percepnet import _core
+from percepnet.errors import ArgumentError, PercepNetError
 from percepnet.training import export, int8
 from percepnet.training.config import Config
 from percepnet.training.export import export_checkpoint, export_run, write_weights
@@ -78,7 +79,7 @@ def test_a_network_that_differs_is_not_written(run: Run, tmp_path: Path, monkeyp
     save_checkpoint(run, tmp_path / CHECKPOINT)
     monkeypatch.setattr("percepnet.training.model.named_tensors", damaged)
 
-    with pytest.raises(ValueError, match="nothing was written"):
+    with pytest.raises(PercepNetError, match="nothing was written"):
         export_checkpoint(tmp_path / CHECKPOINT, tmp_path / "toy.pnw", None, "toy")
     assert not list(tmp_path.glob("toy.pnw*"))
 
@@ -138,5 +139,13 @@ def test_int8_that_differs_in_one_weight_is_not_written(run: Run, monkeypatch: p
     correct = export.int8.run
     monkeypatch.setattr(export.int8, "run", damaged)
 
-    with pytest.raises(ValueError, match="bit for bit"):
+    with pytest.raises(PercepNetError, match="bit for bit"):
         export_run(run, np.random.default_rng(0).normal(0, 10, (30, 73)).astype(np.float32), {}, to_int8=True)
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_card_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "card.json").write_text(text)
+
+    with pytest.raises(ArgumentError, match=r"card\.json"):
+        export.read_card(tmp_path / "card.json")

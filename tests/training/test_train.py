@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 
+from percepnet.errors import ArgumentError, AudioFormatError, ModelError
 from percepnet.training.config import Config, TrainConfig
 from percepnet.training.dataset import Shards, generate, prepare_mixer
 from percepnet.training.export import read_weights
@@ -18,11 +19,13 @@ from percepnet.training.train import (
     CHECKPOINT,
     LOG,
     PICTURE,
+    Log,
     Run,
     average_decay,
     learning_rate,
     load_checkpoint,
     new_run,
+    read_pairs,
     start,
     train,
     validate,
@@ -206,3 +209,40 @@ def test_a_training_goes_on_from_two_models_side_by_side(toy: Config) -> None:
     for wanted, given in zip(one.average(features)[:3], two.average(features)[:3], strict=True):
         torch.testing.assert_close(given, wanted, rtol=0, atol=1e-5)
     assert not two.average.gru1.weight_hh_l0[:88, 88:].any()  # two networks, not one widened: they do not listen to each other
+
+
+def test_a_log_with_columns_of_another_version_is_kept(tmp_path: Path) -> None:
+    (tmp_path / LOG).write_text("step,of_old,loss\n1,7,0.5\n2,8,0.25\n")
+
+    Log(tmp_path / LOG, 2).close()
+
+    with (tmp_path / LOG).open() as file:
+        assert [(row["step"], row["loss"]) for row in csv.DictReader(file)] == [("1", "0.5"), ("2", "0.25")]
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "shape", "message"),
+    [(16000, 4800, "one channel of 48000 Hz, got 1 of 16000 Hz"), (48000, (4800, 2), "got 2 of 48000 Hz"), (0, 0, "got none")],
+)
+def test_pairs_that_are_none_are_refused(tmp_path: Path, sample_rate: int, shape: object, message: str) -> None:
+    for kind in ("clean", "noisy"):
+        (tmp_path / kind).mkdir()
+        if sample_rate:
+            soundfile.write(tmp_path / kind / "a.wav", np.zeros(shape), sample_rate)  # type: ignore[call-overload]
+
+    with pytest.raises(AudioFormatError, match=message):
+        list(read_pairs(tmp_path))
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    for contents in (b"", b"no checkpoint", load_model("tiny").contents):
+        (tmp_path / "a.pt").write_bytes(contents)
+        with pytest.raises(ModelError, match="not a checkpoint"):
+            load_checkpoint(tmp_path / "a.pt")
+
+
+def test_crops_longer_than_a_mixture_are_refused(toy: Config) -> None:
+    shards = Shards(Path(toy.dataset.folder), 10**6)
+
+    with pytest.raises(ArgumentError, match="frames"):
+        shards.batch(np.random.default_rng(1), 1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import networks
+from percepnet.errors import ArgumentError
 from percepnet.training.config import ModelConfig
 from percepnet.training.widen import repeated, share_columns, side_by_side, widened
 from reference.network import Network
@@ -99,3 +100,19 @@ def test_networks_that_do_not_fit_side_by_side_are_refused() -> None:
 
     with pytest.raises(ValueError, match=r"at least \(32, 64, 32\)"):
         side_by_side([small, small], ModelConfig(32, 63, 32), seed=1)
+
+
+@pytest.mark.parametrize("cues", [0, 30, 50])
+def test_a_network_that_hears_other_cues_is_refused(cues: int) -> None:
+    hearing = networks.random_tensors(sizes=SMALL, cues=40)
+
+    with pytest.raises(ArgumentError, match=f"model.cues=40.*got {cues}"):
+        widened(hearing, ModelConfig(40, 80, 40, cues=cues), seed=1)
+
+
+@pytest.mark.parametrize("cues", [(0, 40), (40, 0)])
+def test_networks_that_hear_different_things_are_refused_side_by_side(cues: tuple[int, int]) -> None:
+    parts = [networks.random_tensors(sizes=SMALL, dereverb=True, cues=n) for n in cues]
+
+    with pytest.raises(ArgumentError, match="all hear 40 cues"):
+        side_by_side(parts, ModelConfig(40, 80, 40, cues=40), seed=1)

@@ -16,7 +16,7 @@ from percepnet.cli.export import export
 from percepnet.cli.live import EXAMPLES as LIVE_EXAMPLES
 from percepnet.cli.live import live
 from percepnet.cli.mic import app as mic
-from percepnet.cli.options import exit_code
+from percepnet.cli.options import EXIT_FAILED, exit_code
 from percepnet.cli.pipe import EXAMPLES as PIPE_EXAMPLES
 from percepnet.cli.pipe import pipe
 from percepnet.cli.stages import stages
@@ -33,6 +33,11 @@ class _Commands(TyperGroup):
         except PercepNetError as error:
             typer.echo(f"percepnet {ctx.invoked_subcommand}: {error}", err=True)
             raise typer.Exit(exit_code(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # above all: no room where standard output goes
+            typer.echo(f"percepnet {ctx.invoked_subcommand}: {error}", err=True)
+            raise typer.Exit(EXIT_FAILED) from error
 
 
 app = typer.Typer(cls=_Commands, help="Cleans noisy speech.", no_args_is_help=True, pretty_exceptions_enable=False)

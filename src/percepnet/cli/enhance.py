@@ -114,9 +114,11 @@ class _Terminal:
 
     def started(self, worker: int, job: "Job") -> None:
         if self._bars:
+            from rich.markup import escape
+
             if worker not in self._workers:
                 self._workers[worker] = self._bars.add_task("", total=None)
-            self._bars.reset(self._workers[worker], description=job.source.name, total=None)
+            self._bars.reset(self._workers[worker], description=escape(job.source.name), total=None)
 
     def advanced(self, worker: int, done: int, total: int) -> None:
         if self._bars:

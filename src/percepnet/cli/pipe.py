@@ -47,6 +47,8 @@ def pipe(
     from percepnet import ArgumentError, AudioFormatError, Enhancer
     from percepnet.pcm import RAW_FORMATS, Format, read_wav_header
 
+    if sys.stdin is None or sys.stdout is None:
+        raise ArgumentError("expected open standard input and output")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     controls = shared.controls(preset, attenuation_limit_db, dereverb, post_filter, link, residual)
     if raw_format == "wav":

@@ -62,7 +62,9 @@ def _failed(message: str, code: int) -> typer.Exit:
 
 
 def _refuse_input(target: Path, inputs: list[Path]) -> None:
-    if any(target.resolve() == path.resolve() for path in inputs):
+    from percepnet.files import same_file
+
+    if any(same_file(target, path) for path in inputs):
         raise _failed(f"{target} is an input and would be overwritten; name another output", EXIT_USAGE)
 
 
@@ -75,8 +77,8 @@ def _read(path: Path, start_s: float, duration_s: float | None) -> "tuple[npt.ND
 
     with AudioReader(path) as reader:
         sample_rate, n_samples = reader.sample_rate, reader.n_samples
-        first = round(start_s * sample_rate)
-        last = n_samples if duration_s is None else min(n_samples, first + round(duration_s * sample_rate))
+        first = round(min(start_s * sample_rate, n_samples))
+        last = n_samples if duration_s is None else round(min(n_samples, first + duration_s * sample_rate))
         if first >= n_samples:
             raise AudioFormatError(f"has only {n_samples / sample_rate:.2f} s, and --start is {start_s:g} s")
         if last - first > LONGEST_S * sample_rate:
@@ -105,17 +107,12 @@ def _read_like(clean: Path, start_s: float, duration_s: float | None, sample_rat
 
 
 def _write(result: "Stages", target: Path, title: str) -> None:
-    """All of the page or nothing."""
     from percepnet import PercepNetError
 
-    part = target.with_name(f".{target.name}.part")
     try:
-        result.to_html(part, title)
-        part.replace(target)
+        result.to_html(target, title)
     except OSError as error:
         raise PercepNetError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _report(result: "Stages", noisy: Path, target: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from percepnet.evaluation.run import Evaluation
 from percepnet.evaluation.webpage import OURS, render
+from percepnet.output import write_whole
 
 __all__ = ["FILES", "to_csv", "to_json", "write"]
 
@@ -18,7 +19,8 @@ def write(evaluation: Evaluation, report: Path) -> list[Path]:
     paths = [report] if report.suffix.lower() in WRITERS and not report.is_dir() else [report / name for name in FILES]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(WRITERS[path.suffix.lower()](evaluation), encoding="utf-8", newline="")
+        text = WRITERS[path.suffix.lower()](evaluation)
+        write_whole(path, text.encode(errors="backslashreplace"))  # names of files need not be UTF-8
     return paths
 
 

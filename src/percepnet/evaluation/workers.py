@@ -6,8 +6,11 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing.pool import Pool
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -101,7 +104,8 @@ class Workers:
 
     def __init__(self, settings: Settings, jobs: int) -> None:
         self._settings, self._jobs = settings, jobs
-        self._pool: Pool | None = None
+        self._pool: ProcessPoolExecutor | None = None
+        self._processes: set[BaseProcess] = set()
 
     def scores(self, pairs: list[Pair], progress: Progress) -> Iterator[PairScores]:
         """In the order of the pairs."""
@@ -114,32 +118,44 @@ class Workers:
     def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # Ctrl-C, above all: what they do now may take minutes
+            for process in self._processes:
+                process.terminate()
         if self._pool is not None:
-            self._pool.terminate()
-            self._pool.join()
+            self._pool.shutdown(cancel_futures=True)
 
     def _map(
         self, work: Callable[[Settings, Task], Result], tasks: list[Task], title: str, progress: Progress
     ) -> Iterator[Result]:
-        results: Iterable[Result]
-        if self._jobs <= 1:
-            results = (work(self._settings, task) for task in tasks)
-        else:
-            self._pool = self._pool or _start(self._settings, self._jobs)
-            results = self._pool.imap(_Call(work), tasks)
+        here = (work(self._settings, task) for task in tasks)
+        results: Iterable[Result] = here if self._jobs <= 1 else self._spread(_Call(work), tasks)
         progress(title, 0, len(tasks))
-        for i, result in enumerate(results, 1):
-            progress(title, i, len(tasks))
-            yield result
+        try:
+            for i, result in enumerate(results, 1):
+                progress(title, i, len(tasks))
+                yield result
+        except BrokenProcessPool as error:
+            raise PercepNetError("a process ended early, killed or out of memory; fewer at once need less (-j)") from error
+
+    def _spread(self, work: Callable[[Task], Result], tasks: list[Task]) -> Iterator[Result]:
+        """In fresh interpreters, so that libraries find how many threads they may use when they are loaded."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._jobs, multiprocessing.get_context("spawn"), _begin, (self._settings,))
+        others = set(multiprocessing.active_children()) - self._processes
+        with _one_thread():
+            results = self._pool.map(work, tasks)  # which starts those that are missing
+        self._processes = set(multiprocessing.active_children()) - others
+        return results
 
 
-def _start(settings: Settings, jobs: int) -> Pool:
-    """Fresh interpreters, so that libraries find how many threads they may use when they are loaded."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What starts meanwhile finds that it may use one thread."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
-        return multiprocessing.get_context("spawn").Pool(jobs, _begin, (settings,))
+        yield
     finally:
         for name, value in before.items():
             if value is None:

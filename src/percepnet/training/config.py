@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from percepnet.errors import ArgumentError
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -204,7 +206,7 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
         key, separator, text = override.partition("=")
         section, dot, name = key.partition(".")
         if not separator or not dot:
-            raise ValueError(f"expected section.key=value, got {override!r}")
+            raise ArgumentError(f"expected section.key=value, got {override!r}")
         config = _merge(config, {section: {name: _parse(text)}}, "")
     return config
 
@@ -222,20 +224,21 @@ def _merge(target: T, values: dict[str, Any], where: str) -> T:
     changes = {}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"unknown setting {where}{name}; known here: {', '.join(known)}")
+            raise ArgumentError(f"unknown setting {where}{name}; known here: {', '.join(known)}")
         changes[name] = _convert(known[name], value, where + name)
     return replace(target, **changes)  # type: ignore[type-var]
 
 
 def _convert(default: Any, value: Any, name: str) -> Any:
-    if is_dataclass(default):
+    if is_dataclass(default) and isinstance(value, dict):
         return _merge(default, value, name + ".")
     if isinstance(default, tuple) and isinstance(value, list) and len(value) == len(default):
         return tuple(float(v) for v in value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
-        raise ValueError(f"{name} is {type(default).__name__}, got {value!r}")
+        expected = "a section of settings" if is_dataclass(default) else type(default).__name__
+        raise ArgumentError(f"{name} is {expected}, got {value!r}")
     return value
 
 

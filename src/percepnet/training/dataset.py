@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from percepnet import _core
 from percepnet._core import BANDS, FEATURES
+from percepnet.errors import ArgumentError
 from percepnet.training.bands import band_mask
 from percepnet.training.config import Config, DatasetConfig
 from percepnet.training.corpus import INDEX_FILE, Corpus, build_cache, read_set_aside, read_sources, training_sources
@@ -207,6 +208,8 @@ class Shards:
         out = np.empty((size, frames, width), dtype=np.float32)
         for row in out:
             array = arrays[rng.integers(len(arrays))]
+            if array.shape[1] < frames:
+                raise ArgumentError(f"expected crops of at most {array.shape[1]} frames, as long as a mixture, got {frames}")
             start = int(rng.integers(array.shape[1] - frames + 1))
             row[:] = array[rng.integers(len(array)), start : start + frames, :width]
         return out

@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from percepnet import _core
 from percepnet._core import BANDS, FEATURES
+from percepnet.errors import ArgumentError, PercepNetError
+from percepnet.output import write_whole
 from percepnet.training import int8
 from percepnet.training.bands import BAND_CENTRES
 from percepnet.training.int8 import Int8, Tensor
@@ -145,18 +147,18 @@ def largest_difference(network: Network, contents: bytes, features: Floats) -> f
 
 
 def prove_equality(network: Network, contents: bytes, features: Floats) -> float:
-    """The largest difference; raises ValueError where it is not below EQUALITY."""
+    """The largest difference; raises PercepNetError where it is not below EQUALITY."""
     difference = largest_difference(network, contents, features)
     if not difference < EQUALITY:
-        raise ValueError(f"core and PyTorch differ by {difference:.2e}, more than {EQUALITY}: nothing was written")
+        raise PercepNetError(f"core and PyTorch differ by {difference:.2e}, more than {EQUALITY}: nothing was written")
     return difference
 
 
 def prove_int8(tensors: Mapping[str, Tensor], contents: bytes, features: Floats) -> None:
-    """Raises ValueError where the core's outputs are not, to the last bit, those of ``int8.run``."""
+    """Raises PercepNetError where the core's outputs are not, to the last bit, those of ``int8.run``."""
     wanted, got = int8.run(tensors, features), _core.network_run(_core.ModelHandle(contents), features)
     if not all(np.array_equal(a, b) for a, b in zip(wanted, got, strict=True) if a is not None and b is not None):
-        raise ValueError("the core does not compute the quantised network bit for bit: nothing was written")
+        raise PercepNetError("the core does not compute the quantised network bit for bit: nothing was written")
 
 
 def quantisation_cost(contents: bytes, quantised: bytes, features: Floats) -> dict[str, float]:
@@ -227,9 +229,21 @@ def export_checkpoint(checkpoint: Path, output: Path, card: Path | None, identit
     if (Path(corpus.cache) / INDEX_FILE).exists():
         set_aside = read_set_aside(Path(corpus.set_aside) if corpus.set_aside else None)
         sources = licence_table(Corpus(Path(corpus.cache), set_aside))
-    extra = json.loads(card.read_text(encoding="utf-8")) if card else {}
+    extra = read_card(card) if card else {}
     contents, difference = export_run(run, check_features(run), model_card(run, identity, sources, extra), to_int8)
-    partial = output.with_name(output.name + ".part")
-    partial.write_bytes(contents)
-    partial.replace(output)
+    try:
+        write_whole(output, contents)
+    except OSError as error:
+        raise PercepNetError(f"cannot write {output}: {error.strerror}") from error
     return difference
+
+
+def read_card(path: Path) -> dict[str, object]:
+    """Entries for a model card. Raises ArgumentError where there are none."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"cannot read card {path}: {error}") from error
+    if not isinstance(card, dict):
+        raise ArgumentError(f"expected a JSON object in {path}, got {type(card).__name__}")
+    return card

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from percepnet._core import BANDS, FEATURES
+from percepnet.errors import ModelError
 from percepnet.training.config import ModelConfig
 from percepnet.training.layers import CausalConv, affine, run_gru
 
@@ -113,10 +114,10 @@ def named_tensors(network: Network) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def load_tensors(network: Network, tensors: Mapping[str, npt.NDArray[np.float32]]) -> None:
-    """The inverse of ``named_tensors``. Raises ValueError where the sizes differ."""
+    """The inverse of ``named_tensors``. Raises ModelError where the sizes differ."""
     for name, parameter in named_parameters(network).items():
         if name not in tensors or tensors[name].size != parameter.numel():
-            raise ValueError(f"{name}: expected {tuple(parameter.shape)}, got {getattr(tensors.get(name), 'shape', 'nothing')}")
+            raise ModelError(f"{name}: expected {tuple(parameter.shape)}, got {getattr(tensors.get(name), 'shape', 'nothing')}")
         with torch.no_grad():
             parameter.copy_(torch.from_numpy(tensors[name]).reshape(parameter.shape))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ import torch
 from torch import Tensor
 
 from percepnet import _core
+from percepnet.errors import ArgumentError, AudioFormatError, ModelError
+from percepnet.output import write_whole
 from percepnet.training.config import Config, DatasetConfig, TrainConfig, config_from_json, config_json
 from percepnet.training.dataset import FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
@@ -57,7 +61,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     """Linear warm-up, then a half cosine down to the end of the budget; both anew from ``restart_step``."""
     step, budget = step - config.restart_step, config.steps - config.restart_step
     if step < 0:
-        raise ValueError(f"restart_step {config.restart_step} lies ahead of step {step + config.restart_step}")
+        raise ArgumentError(f"restart_step {config.restart_step} lies ahead of step {step + config.restart_step}")
     if step < config.warm_up:
         return config.learning_rate * (step + 1) / config.warm_up
     progress = min((step - config.warm_up) / max(budget - config.warm_up, 1), 1.0)
@@ -107,9 +111,20 @@ def save_checkpoint(run: Run, path: Path) -> None:
     partial.replace(path)
 
 
+def read_checkpoint(path: Path, device: torch.device = CPU) -> dict[str, Any]:
+    """What is in a checkpoint. Raises ModelError where it is none."""
+    try:
+        contents = torch.load(path, weights_only=True, map_location=device)
+    except (RuntimeError, IndexError, EOFError, UnpicklingError) as error:
+        raise ModelError(f"{path} is not a checkpoint of a training ({type(error).__name__})") from error
+    if not isinstance(contents, dict) or "network" not in contents:
+        raise ModelError(f"{path} is not a checkpoint of a training")
+    return contents
+
+
 def load_checkpoint(path: Path, config: Config | None = None, device: torch.device = CPU) -> Run:
     """A run as it was; ``config`` replaces the saved one, for example to extend the budget."""
-    contents: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+    contents = read_checkpoint(path, device)
     run = new_run(config or config_from_json(contents["config"]), device)
     run.network.load_state_dict(contents["network"])
     run.average.load_state_dict(contents["average"])
@@ -120,11 +135,28 @@ def load_checkpoint(path: Path, config: Config | None = None, device: torch.devi
 
 
 def read_pairs(folder: Path) -> Iterator[Mixture]:
-    """The pairs of a folder (clean/ and noisy/), cut to whole hops."""
-    for path in sorted((folder / "noisy").glob("*.wav")):
-        noisy, clean = (soundfile.read(folder / kind / path.name, dtype="float32")[0] for kind in ("noisy", "clean"))
+    """The pairs of a folder (clean/ and noisy/), cut to whole hops. Raises AudioFormatError where they are none."""
+    paths = sorted((folder / "noisy").glob("*.wav"))
+    if not paths:
+        raise AudioFormatError(f"expected pairs of WAV files in {folder / 'noisy'} and {folder / 'clean'}, got none")
+    for path in paths:
+        noisy, clean = (_read_mono(folder / kind / path.name) for kind in ("noisy", "clean"))
+        if len(noisy) != len(clean):
+            raise AudioFormatError(f"{path}: expected as many samples as in its clean file, {len(clean)}, got {len(noisy)}")
         whole = len(noisy) // _core.HOP * _core.HOP
         yield Mixture(noisy[:whole], clean[:whole], FULL_BANDWIDTH_HZ, "", 0.0)
+
+
+def _read_mono(path: Path) -> Floats:
+    try:
+        samples, sample_rate = soundfile.read(path, dtype="float32")
+    except soundfile.SoundFileError as error:
+        raise AudioFormatError(f"cannot read {path}: {error}") from error
+    if sample_rate != _core.SAMPLE_RATE or samples.ndim != 1:
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        raise AudioFormatError(f"{path}: expected one channel of {_core.SAMPLE_RATE} Hz, got {channels} of {sample_rate} Hz")
+    mono: Floats = samples
+    return mono
 
 
 def validation_rows(folder: Path, config: DatasetConfig) -> Floats:
@@ -216,11 +248,13 @@ class Log:
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        self._file = path.open("w", newline="", encoding="utf-8")
+        kept = io.StringIO()
+        writer = csv.DictWriter(kept, fields, restval="", extrasaction="ignore", lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(path, kept.getvalue().encode())
+        self._file = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, fields, restval="")
-        self._writer.writeheader()
-        self._writer.writerows(rows)
-        self._file.flush()
 
     def write(self, row: dict[str, float]) -> None:
         """One row, on disk at once."""
@@ -240,12 +274,12 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
         time.sleep(10)
         shards.refresh()
     if shards.n_cues() < config.model.cues:
-        raise ValueError(
+        raise ArgumentError(
             f"expected shards with {config.model.cues} cues (model.cues), got {shards.n_cues()} in {config.dataset.folder}; "
             "make them anew with dataset.cues=true and dataset.tracker"
         )
     if listens(config.loss) and not shards.has_spectra():
-        raise ValueError(
+        raise ArgumentError(
             f"expected shards with spectra for loss.dnsmos, loss.pesq or loss.si_sdr, got none in {config.dataset.folder}; "
             "make them anew with dataset.spectra=true"
         )

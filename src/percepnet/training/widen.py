@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from percepnet.errors import ArgumentError
 from percepnet.training.config import ModelConfig
 
 Floats = npt.NDArray[np.float32]
@@ -55,6 +56,11 @@ def counts(tensors: Mapping[str, Floats], config: ModelConfig) -> dict[str, int]
     return own | {"inputs": inputs, "bands": bands, "speech": 1}
 
 
+def n_cues(tensors: Mapping[str, Floats]) -> int:
+    """How many cues a network hears."""
+    return tensors["cues.weight"].shape[1] if "cues.weight" in tensors else 0
+
+
 def in_turn(kinds: list[str], units: Mapping[str, Units], count: Mapping[str, int]) -> Units:
     """The rows or columns of units, where those of each kind begin behind those of the kind before."""
     starts = np.cumsum([0, *(count[kind] for kind in kinds)])
@@ -62,20 +68,23 @@ def in_turn(kinds: list[str], units: Mapping[str, Units], count: Mapping[str, in
 
 
 def check_sizes(needed: tuple[int, ...], config: ModelConfig) -> None:
-    """Raises ValueError where ``config`` has fewer units."""
+    """Raises ArgumentError where ``config`` has fewer units."""
     given = (config.dense, config.hidden, config.strength)
     if any(n < o for o, n in zip(needed, given, strict=True)):
-        raise ValueError(f"expected sizes of at least {needed} (dense, hidden, strength), got {given}")
+        raise ArgumentError(f"expected sizes of at least {needed} (dense, hidden, strength), got {given}")
 
 
 def widened(tensors: Mapping[str, Floats], config: ModelConfig, seed: int) -> dict[str, Floats]:
     """The tensors of a network of the sizes in ``config``, none smaller than those of ``tensors``, with the same outputs.
 
     A network that hears no cues may become one that does.
-    Raises ValueError where one is smaller.
+    Raises ArgumentError where one is smaller, or it hears another number of cues.
     """
     dense, hidden, strength = old = sizes(tensors)
     check_sizes(old, config)
+    heard = n_cues(tensors)
+    if heard not in (0, config.cues):
+        raise ArgumentError(f"expected model.cues={heard}, as many as the network to start from hears, got {config.cues}")
     rng = np.random.default_rng(seed)
     new, before = counts(tensors, config), counts(tensors, replace(config, dense=dense, hidden=hidden, strength=strength))
     units = {kind: np.arange(count) for kind, count in new.items()}
@@ -96,8 +105,10 @@ def side_by_side(networks: Sequence[Mapping[str, Floats]], config: ModelConfig, 
     """The tensors of a network of the sizes in ``config`` that computes the mean of several, taken before the sigmoid.
 
     Its parts do not listen to each other yet. Units to spare start at random, and nobody listens to them yet.
-    Raises ValueError where the networks have more units than there are.
+    Raises ArgumentError where the networks have more units than there are, or do not hear and tell the same.
     """
+    if any(set(tensors) != set(networks[0]) or n_cues(tensors) != config.cues for tensors in networks):
+        raise ArgumentError(f"expected networks with the same heads that all hear {config.cues} cues (model.cues)")
     first, rng = networks[0], np.random.default_rng(seed)
     check_sizes(tuple(np.sum([sizes(tensors) for tensors in networks], 0).tolist()), config)
     count = counts(first, config)
