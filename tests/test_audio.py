@@ -411,3 +411,27 @@ def test_truncated_file_with_many_chunks_is_refused(tmp_path: Path, suffix: str)
 
     with pytest.raises(AudioFormatError, match="truncated"):
         read_all(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype", "sample_rate", "level", "mode"),
+    [
+        ("mp3", "MPEG_LAYER_III", 44100, 0.0, "CONSTANT"),
+        ("mp3", "MPEG_LAYER_III", 48000, 0.67, "CONSTANT"),
+        ("mp3", "MPEG_LAYER_III", 16000, 0.7, "CONSTANT"),
+        ("mp3", "MPEG_LAYER_III", 44100, 0.3, "VARIABLE"),
+        ("opus", "OPUS", 48000, 0.0, None),
+        ("opus", "OPUS", 48000, 0.8, None),
+    ],
+)
+def test_lossy_file_keeps_its_bit_rate(
+    tmp_path: Path, suffix: str, subtype: str, sample_rate: int, level: float, mode: str | None
+) -> None:
+    source, target = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+    file_format = "OGG" if suffix == "opus" else "MP3"
+    options = {"compression_level": level} | ({"bitrate_mode": mode} if mode else {})
+    soundfile.write(source, noise(10 * sample_rate), sample_rate, subtype=subtype, format=file_format, **options)
+
+    rewrite(source, target)
+
+    assert 0.85 < target.stat().st_size / source.stat().st_size < 1.15

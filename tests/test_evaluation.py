@@ -557,6 +557,14 @@ def test_report_of_names_that_are_not_utf8_is_whole(folder: Path) -> None:
         assert "\\udcff.wav" in path.read_text(encoding="utf-8")
 
 
+def test_evaluation_of_nothing_that_can_be_scored_is_2(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("no audio")
+
+    result = command("--noisy", tmp_path, "--metrics", "damage", "--clean", tmp_path)
+
+    assert (result.exit_code, result.stdout, "not an audio file" in result.stderr) == (2, "", True)
+
+
 def test_different_rates_of_noisy_and_clean_fail(folder: Path) -> None:
     path = folder / "clean" / "talk0_snr-05.wav"
     write(path, soundfile.read(path)[0], 44100)

@@ -214,3 +214,30 @@ def test_name_that_no_file_can_have_costs_one_file(tmp_path: Path) -> None:
     reports = list(jobs.run(work, options(), 1, Unwatched()))
 
     assert [report.status for report in reports] == ["failed", "ok"]
+
+
+def test_several_inputs_need_a_folder(tmp_path: Path) -> None:
+    found = [jobs.Found(tmp_path / "a.wav"), jobs.Found(tmp_path / "b.wav")]
+
+    with pytest.raises(percepnet.ArgumentError, match=r"expected a folder.*out\.wav"):
+        jobs.plan(found, str(tmp_path / "out.wav"))
+
+
+def test_format_and_output_must_agree(tmp_path: Path) -> None:
+    with pytest.raises(percepnet.ArgumentError, match=r"suffix \.mp3"):
+        jobs.plan([jobs.Found(tmp_path / "a.wav")], str(tmp_path / "b.flac"), suffix=".mp3")
+
+
+def test_error_in_python_names_the_file(tmp_path: Path) -> None:
+    for source in (tmp_path / "none.wav", tmp_path / "text.wav"):
+        (tmp_path / "text.wav").write_text("no audio")
+        with pytest.raises(percepnet.PercepNetError, match=f"{source.name}: "):
+            percepnet.enhance_file(source)
+
+
+def test_skipped_file_has_no_model(tmp_path: Path) -> None:
+    fill(tmp_path, ["a.wav", "a.clean.wav"])
+
+    report = percepnet.enhance_file(tmp_path / "a.wav", skip_existing=True)
+
+    assert (report.status, report.model, report.model_sha256) == ("skipped", None, None)

@@ -36,9 +36,9 @@ PYTHON = {
     "doctor": {"_core", "benchmark", "errors", "live", "percepnet", "weights"},
     "page": {"_core", "errors"},
     "studio": {"errors"},
-    "walkthrough": {"_core", "audio", "enhancer", "errors", "metrics", "page", "weights"},
-    "training": {"_core", "audio", "weights", "metrics", "errors", "training", "percepnet"},
-    "evaluation": {"audio", "errors", "evaluation", "metrics", "percepnet"},
+    "walkthrough": {"_core", "audio", "enhancer", "errors", "metrics", "output", "page", "weights"},
+    "training": {"_core", "audio", "weights", "metrics", "errors", "output", "training", "percepnet"},
+    "evaluation": {"errors", "evaluation", "files", "metrics", "output", "percepnet"},
     "cli": {
         "audio",
         "benchmark",

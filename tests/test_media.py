@@ -10,6 +10,7 @@ import pytest
 
 import percepnet
 import signals
+from percepnet.evaluation import evaluate
 
 av = pytest.importorskip("av")
 
@@ -44,7 +45,8 @@ def make(path: Path, video: str | None, audio: str, sample_rate: int, channels: 
     samples = sound(sample_rate, channels).astype(np.float32)
     with av.open(str(path), "w", format=CONTAINERS.get(suffix, suffix)) as container:
         container.metadata["title"] = "A title"
-        pictures = container.add_stream(video, rate=25, width=64, height=48, pix_fmt="yuv420p") if video else None
+        pixels = "yuvj420p" if video == "mjpeg" else "yuv420p"
+        pictures = container.add_stream(video, rate=25, width=64, height=48, pix_fmt=pixels) if video else None
         voice = container.add_stream(audio, rate=sample_rate)
         voice.layout = {1: "mono", 2: "stereo"}[channels]
         for i in range(round(25 * samples.shape[1] / sample_rate)) if pictures else ():
@@ -126,6 +128,22 @@ def test_codec_stays_where_the_container_holds_it(tmp_path: Path, kind: tuple[st
     with av.open(str(target)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == expected
     assert abs(lag(heard(source)[0], heard(target)[0])) <= 1
+
+
+def test_cover_of_a_song_is_no_obstacle(tmp_path: Path) -> None:
+    """FFmpeg calls it a film of one picture, and M4A has no films."""
+    source = make(tmp_path / "in.mp4", "mjpeg", "aac", RATE)
+
+    percepnet.enhance_file(source, tmp_path / "out.m4a", attenuation_limit_db=0)
+
+    assert abs(lag(heard(source)[0], heard(tmp_path / "out.m4a")[0])) <= 1
+
+
+def test_film_is_scored(tmp_path: Path) -> None:
+    film = make(tmp_path / "a.mp4", "mpeg4", "aac", RATE)
+    evaluation = evaluate(film, film, film, metrics=["si_sdr"])
+
+    assert not evaluation.failed
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "m4a"])

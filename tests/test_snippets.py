@@ -18,6 +18,7 @@ PRELUDE = """
 import asyncio, numpy as np, percepnet
 chunks = [np.zeros(1000, np.float32)] * 20
 block = np.zeros(480, np.float32)
+packet = bytes(640)
 enhancers = [percepnet.Enhancer() for _ in chunks]
 play = lambda samples: None
 async def send(samples): pass

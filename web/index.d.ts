@@ -8,8 +8,8 @@ export interface PercepNetFiles {
 }
 
 export interface PercepNetOptions {
-  /** "default", the address of a weight file, or its bytes. */
-  model?: "default" | string | URL | ArrayBuffer | ArrayBufferView;
+  /** "default", "tiny" (a third of the size), the address of a weight file, or its bytes. */
+  model?: "default" | "tiny" | string | URL | ArrayBuffer | ArrayBufferView;
   /** The most that noise is lowered, in dB; null for no limit (default). */
   attenuationLimitDb?: number | null;
   /** How much of the room's reverberation goes, 0 to 1 (default); without effect if `hasDereverb` is false. */

@@ -13,6 +13,8 @@ const FILES = {
   model: new URL("./models/default.pnw", import.meta.url),
 };
 
+const TINY = new URL("./models/tiny.pnw", import.meta.url);
+
 const modules = new WeakMap(); // context -> the worklet file, loading or loaded
 const downloads = new Map(); // address -> bytes, loading or loaded
 const keys = new WeakMap(); // weight bytes -> their SHA-256
@@ -78,9 +80,10 @@ function checked(context, { model = "default", channels = 1, linked = true, deta
 
 function modelOf(model, files) {
   if (model === "default") return files.model ?? FILES.model;
+  if (model === "tiny") return TINY;
   if (ArrayBuffer.isView(model)) return model.buffer.slice(model.byteOffset, model.byteOffset + model.byteLength);
   if (model instanceof ArrayBuffer || model instanceof URL || typeof model === "string") return model;
-  throw new TypeError('expected model to be "default", the address of a weight file, or its bytes');
+  throw new TypeError('expected model to be "default", "tiny", the address of a weight file, or its bytes');
 }
 
 // Nodes with equal weights share them, whichever copy of this module made them.

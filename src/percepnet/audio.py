@@ -24,6 +24,12 @@ BLOCK: Final = 1 << 15
 _INT16_SUBTYPES: Final = {"PCM_16", "ALAC_16", "ULAW", "ALAW"}
 _INT32_SUBTYPES: Final = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"}
 
+# Bits a second between which a compression level chooses, from a sample rate on: of MP3 all in all, of Opus a channel.
+_BIT_RATES: Final = {
+    "MPEG_LAYER_III": {32000: (32e3, 320e3), 16000: (8e3, 160e3), 0: (8e3, 64e3)},
+    "OPUS": {0: (6e3, 256e3)},
+}
+
 # libsndfile shortens a file whose header promises more than is there, and says so only in its log. The outer RIFF and FORM
 # sizes do not count where the data chunk has its own: many writers get them wrong.
 _SHORTENED: Final = re.compile(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -41,6 +47,7 @@ class Source(ABC):
     n_samples: samples per channel, as the header has it
     format, subtype, endian: container, encoding and byte order, as libsndfile names them
     metadata: title, artist and so on
+    bit_rate: bits a second of a lossy encoding, all in all; None where it is lossless
     """
 
     path: Path
@@ -51,6 +58,7 @@ class Source(ABC):
     subtype: str
     endian: str
     metadata: dict[str, str]
+    bit_rate: float | None
 
     @abstractmethod
     def blocks(self, dtype: npt.DTypeLike = np.float32) -> Iterator[Audio]:
@@ -119,6 +127,8 @@ class AudioReader(Source):
         if self.n_samples == 0:
             self.close()
             raise AudioFormatError("the file contains no audio")
+        n_bits = 8 * path.stat().st_size
+        self.bit_rate = n_bits * self.sample_rate / self.n_samples if self.subtype in _BIT_RATES else None
         if self._is_cut():
             self.close()
             raise AudioFormatError("the file is truncated: it ends before its audio does")
@@ -168,7 +178,14 @@ class AudioWriter(Sink):
             raise PercepNetError(f"cannot write {path}: {error.strerror}") from error
         try:
             self._file = _SequentialFile(
-                self._sink, "w", like.sample_rate, like.channels, subtype=subtype, endian=endian, format=file_format
+                self._sink,
+                "w",
+                like.sample_rate,
+                like.channels,
+                subtype=subtype,
+                endian=endian,
+                format=file_format,
+                **_quality(like, subtype),
             )
         except BaseException as error:
             self._sink.discard()
@@ -239,6 +256,17 @@ def _wanted_format(path: Path, like: Source) -> tuple[str, str, str]:
     if writable and soundfile.check_format(file_format, like.subtype, "FILE"):
         return file_format, like.subtype, "FILE"
     return file_format, str(soundfile.default_subtype(file_format)), "FILE"
+
+
+def _quality(like: Source, subtype: str) -> dict[str, Any]:
+    """What makes libsndfile spend as many bits as the source did, where it is the same encoding."""
+    if like.bit_rate is None or subtype != like.subtype:
+        return {}
+    channels = like.channels if subtype == "OPUS" else 1
+    low, high = next(rates for from_hz, rates in _BIT_RATES[subtype].items() if like.sample_rate >= from_hz)
+    level = (high - like.bit_rate / channels) / (high - low)
+    mode = {} if subtype == "OPUS" else {"bitrate_mode": "AVERAGE"}
+    return {"compression_level": min(max(level, 0.0), 0.99), **mode}  # libsndfile fails at 1
 
 
 def _sample_type(read: str, written: str) -> npt.DTypeLike:

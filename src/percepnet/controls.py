@@ -57,7 +57,7 @@ def check_limit(limit_db: float) -> float:
     """A limit in dB, 0 or more."""
     limit = _number(limit_db)
     if not limit >= 0:
-        raise ArgumentError(f"expected attenuation_limit_db of 0 or more, or None for no limit, got {limit_db!r}")
+        raise ArgumentError(f"expected attenuation_limit_db of 0 or more, math.inf for no limit, got {limit_db!r}")
     return limit
 
 

@@ -211,7 +211,10 @@ class Enhancer:
         """process(), and what happened in each frame; for measurements, such as those with oracle gains.
 
         gains, strengths: (frames, BANDS) or (frames, channels, BANDS) to use instead of the network's, from the frame
-        of index `first_frame` on. Returned frames are structured rows (see _core.FRAME_DTYPE), by index, then channel.
+        of index `first_frame` on. Returned frames are structured rows by index, then channel; frame i is centred 10 ms
+        times i after the start. Fields: index, channel, gated (1: below the silence gate), energy, coherence, gains and
+        strengths (BANDS each), period (samples at 48 kHz), correlation, voicing, speech_probability (0 to 1; -1 if the
+        model does not estimate it).
         """
         hooks = self._hooks(gains, strengths, first_frame)
         hooks.frames = self._room_for_frames(np.shape(chunk)[-1] if np.ndim(chunk) else 0)
@@ -456,7 +459,8 @@ def _check_range(name: str, value: int, low: int, high: int) -> int:
 
 def _check_audio(samples: Audio) -> None:
     if not isinstance(samples, np.ndarray):
-        raise AudioFormatError(f"expected a NumPy array, got {type(samples).__name__}; use numpy.asarray")
+        hint = "numpy.frombuffer" if isinstance(samples, (bytes, bytearray, memoryview)) else "numpy.asarray"
+        raise AudioFormatError(f"expected a NumPy array, got {type(samples).__name__}; use {hint}")
     if samples.dtype.type not in _TYPES:
         raise AudioFormatError(
             f"expected int16, int32, float16, float32 or float64 samples, got {samples.dtype}; convert with astype"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from percepnet.audio import AudioReader, AudioWriter, Sink, Source
 from percepnet.controls import Controls
 from percepnet.enhancer import Enhancer
-from percepnet.errors import ArgumentError
+from percepnet.errors import ArgumentError, AudioFormatError, PercepNetError
 from percepnet.measurement import Measurement
 from percepnet.weights import Model, load_model
 
@@ -82,7 +82,7 @@ def enhance_file(
     progress: Progress | None = None,
     **controls: "Unpack[Controls]",
 ) -> FileReport:
-    """Cleans an audio file in constant memory: same rate, channels, encoding, length and metadata out as in.
+    """Cleans an audio file in constant memory: same rate, channels, encoding, length and title out as in.
 
     source: a file that libsndfile reads, or, with the extra `media`, any that FFmpeg reads; video is copied
     target: its suffix is its format; without it, <stem>.clean<suffix> beside the source. It appears when it is whole.
@@ -94,14 +94,31 @@ def enhance_file(
     Raises AudioFormatError where the source is not whole audio, and PercepNetError where something cannot be read or
     written, before any file appears.
     """
-    loaded = load_model(model)
     source = Path(source)
     target = default_target(source, bool(controls.get("residual"))) if target is None else Path(target)
+    try:
+        return clean_file(source, target, load_model(model), subtype, skip_existing, progress, controls)
+    except PercepNetError as error:
+        if type(error) in (PercepNetError, AudioFormatError):  # of a file, without its name
+            raise type(error)(f"{source}: {error}") from error
+        raise
+
+
+def clean_file(
+    source: Path,
+    target: Path,
+    loaded: Model,
+    subtype: str | None,
+    skip_existing: bool,
+    progress: Progress | None,
+    controls: Controls,
+) -> FileReport:
+    """enhance_file(), for those who say themselves which file failed."""
     if same_file(source, target):
         raise ArgumentError(f"{target} is the input and would be overwritten; name another output")
     report = FileReport(str(source), str(target), model=loaded.id, model_sha256=loaded.sha256)
     if skip_existing and os.path.exists(target):  # noqa: PTH110 - which is False, not an error, for an impossible name
-        return replace(report, status="skipped")
+        return FileReport(str(source), str(target), "skipped")
     start = time.perf_counter()
     facts = _copy_enhanced(source, target, loaded, subtype, progress or _ignore, controls)
     elapsed = time.perf_counter() - start

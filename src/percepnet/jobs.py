@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from percepnet.controls import Controls
 from percepnet.errors import ArgumentError, PercepNetError
-from percepnet.files import AUDIO_SUFFIXES, MEDIA_SUFFIXES, FileReport, default_target, enhance_file
+from percepnet.files import AUDIO_SUFFIXES, MEDIA_SUFFIXES, FileReport, clean_file, default_target
 from percepnet.weights import Model
 
 PRODUCTS = (".clean", ".residual")  # ends of the stems that we write, which folders and patterns leave out
@@ -146,9 +146,11 @@ def plan(
     """
     folder = None if output is None else Path(output)
     if folder is not None and not _into_folder(found, str(output)):
+        if suffix is not None and folder.suffix.lower() != suffix:
+            raise ArgumentError(f"expected an output with the suffix {suffix}, as the format, got {output}")
         jobs = [Job(found[0].path, folder, found[0].error)]
-    elif folder is not None and folder.exists() and not folder.is_dir():
-        raise ArgumentError(f"{folder} is not a folder, which several inputs need")
+    elif folder is not None and (folder.suffix.lower() in AUDIO_SUFFIXES | MEDIA_SUFFIXES or folder.is_file()):
+        raise ArgumentError(f"expected a folder for the results of several inputs, got {output}")
     else:
         jobs = [_job(entry, folder, suffix, residual) for entry in found]
     if skip_existing:  # a shell's pattern matches what an earlier run wrote, too
@@ -236,14 +238,8 @@ def do(job: Job, options: Options, progress: Callable[[int, int], None]) -> File
     try:
         if job.makes_folder:
             _make_folder(job.target.parent)
-        return enhance_file(
-            job.source,
-            job.target,
-            model=options.model,
-            subtype=options.subtype,
-            skip_existing=options.skip_existing,
-            progress=progress,
-            **options.controls,
+        return clean_file(
+            job.source, job.target, options.model, options.subtype, options.skip_existing, progress, options.controls
         )
     except (PercepNetError, ValueError) as error:  # ValueError: of the system, for a name that no file can have
         return replace(failed(job, str(error)), model=options.model.id, model_sha256=options.model.sha256)

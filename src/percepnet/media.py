@@ -30,6 +30,7 @@ _TIMED_BY_HEADER: Final = ("mov", "matroska")  # containers that know how long t
 _CUT_S: Final = 0.5  # missing at the end: truncated
 _GAP_S: Final = 0.03  # between frames: time that the timestamps say has no sound; less is rounding
 _DEFAULT_BIT_RATE: Final = 96000  # per channel, where the input has none: transparent for speech in AAC and Opus
+_PICTURES: Final = ("mjpeg", "png", "bmp", "gif")
 _LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _DTYPES: Final = {np.dtype(np.int16): "s16p", np.dtype(np.int32): "s32p", np.dtype(np.float32): "fltp"}
 
@@ -69,6 +70,7 @@ class MediaReader(Source):
         self.format, self.subtype, self.endian = self.container.format.name, codec.codec.canonical_name, "FILE"
         self.encoder = _ENCODERS.get(self.subtype, self.subtype)
         self.metadata = dict(self.container.metadata)
+        self.bit_rate = codec.bit_rate
         self.start = 0
         self.n_samples = round((self._header_s() or 0) * self.sample_rate)
         self.on_packet: Callable[[Any], None] = lambda _: None  # is given what is not of this stream
@@ -190,18 +192,27 @@ class MediaWriter(Sink):
             if stream is like.stream:
                 held = self._container.supported_codecs | _ALSO_HELD.get(self._container.format.name, set())
                 name = codec or (like.subtype if like.subtype in held else self._container.default_audio_codec)
-                bit_rate = stream.codec_context.bit_rate if name == like.subtype else None
+                bit_rate = like.bit_rate if name == like.subtype else None
                 layout = stream.codec_context.layout
                 if layout.name.endswith("channels") and like.channels in _LAYOUTS:  # of no order, as in PCM
                     layout = _layout(like.channels)
                 self._stream = self._add_audio(_ENCODERS.get(name, name), like.sample_rate, layout, bit_rate)
                 self._stream.metadata.update(stream.metadata)
             elif holds_others and stream.type in ("video", "audio", "subtitle", "attachment"):
-                self._other[stream.index] = self._container.add_stream_from_template(stream, opaque=True)
-                self._other[stream.index].metadata.update(stream.metadata)
+                self._add_other(stream)
         like.on_packet = self._copy
 
-    def _add_audio(self, name: str, sample_rate: int, layout: Any, bit_rate: int | None) -> Any:
+    def _add_other(self, stream: Any) -> None:
+        try:
+            other = self._container.add_stream_from_template(stream, opaque=True)
+        except ValueError as error:
+            if stream.codec_context.name in _PICTURES:  # the cover of a song, which PyAV cannot mark as one
+                return
+            raise AudioFormatError(f"cannot write {self._file.target} in this format ({_reason(error)})") from error
+        other.metadata.update(stream.metadata)
+        self._other[stream.index] = other
+
+    def _add_audio(self, name: str, sample_rate: int, layout: Any, bit_rate: float | None) -> Any:
         try:
             codec = self._av.Codec(name, "w")
         except self._av.error.FFmpegError as error:
@@ -213,7 +224,7 @@ class MediaWriter(Sink):
         stream.codec_context.layout = layout
         stream.codec_context.time_base = Fraction(1, sample_rate)
         if not codec.lossless or codec.lossy:
-            stream.codec_context.bit_rate = bit_rate or _DEFAULT_BIT_RATE * stream.codec_context.layout.nb_channels
+            stream.codec_context.bit_rate = round(bit_rate or _DEFAULT_BIT_RATE * stream.codec_context.layout.nb_channels)
         return stream
 
     def _priming(self) -> int:

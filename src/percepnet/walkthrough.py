@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from percepnet import _core, metrics, page
 from percepnet.enhancer import Enhancer, Frames
-from percepnet.errors import AudioFormatError
+from percepnet.errors import ArgumentError, AudioFormatError
 from percepnet.output import write_whole
 from percepnet.weights import Model, load_model
 
@@ -277,7 +277,7 @@ def _mono(name: str, samples: npt.ArrayLike, channel: int | None, notes: list[st
         which = "their mean" if channel is None else f"channel {channel}"
         notes.append(f"{name} has {len(channels)} channels; {which} is shown.")
         if channel is not None and not 0 <= channel < len(channels):
-            raise ValueError(f"expected a channel of 0 to {len(channels) - 1}, got {channel}")
+            raise ArgumentError(f"expected a channel of 0 to {len(channels) - 1}, got {channel}")
         channels = channels.mean(axis=0, keepdims=True) if channel is None else channels[channel : channel + 1]
     signal: Array = channels[0]
     return signal

@@ -7,7 +7,9 @@ import pytest
 import soundfile
 
 import signals
+from percepnet.errors import ArgumentError
 from percepnet.training import corpus as corpora
+from percepnet.training.config import load_config
 from percepnet.training.corpus import (
     Corpus,
     Source,
@@ -20,6 +22,7 @@ from percepnet.training.corpus import (
     read_sources,
     training_sources,
 )
+from percepnet.training.dataset import prepare_mixer
 
 TALK = Path(__file__).parents[1] / "web" / "recording" / "clean.flac"
 
@@ -152,3 +155,19 @@ def test_a_denoiser_lowers_the_noise_in_the_speech_alone(tmp_path: Path) -> None
     assert change_db["speech", "voice"] == pytest.approx(0, abs=1)
     assert change_db["speech", "gap"] == 0
     assert [change_db["noise", name] for name in ("voice", "hiss", "gap")] == [0, 0, 0]
+
+
+def test_manifest_without_a_column_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,speaker\na.wav,ada\n")
+
+    with pytest.raises(ArgumentError, match="columns kind, source, language, licence too"):
+        read_sources(tmp_path)
+
+
+def test_corpus_without_speech_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    config = load_config(None, [f'corpus.root="{tmp_path}"', f'corpus.cache="{tmp_path / "cache"}"'])
+
+    with pytest.raises(ArgumentError, match="recordings of speech"):
+        prepare_mixer(config)
+
+    assert not (tmp_path / "cache").exists()

@@ -30,6 +30,7 @@ from percepnet.training.train import (
     train,
     validate,
     validation_rows,
+    wait_for_shards,
 )
 from percepnet.weights import load_model
 
@@ -246,3 +247,10 @@ def test_crops_longer_than_a_mixture_are_refused(toy: Config) -> None:
 
     with pytest.raises(ArgumentError, match="frames"):
         shards.batch(np.random.default_rng(1), 1)
+
+
+def test_cues_that_no_tracker_tells_are_refused(toy: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shards, "n_cues", lambda _: 442)
+
+    with pytest.raises(ArgumentError, match=r"model\.cues of 0, 346 or 442.*got 100"):
+        wait_for_shards(replace(toy, model=replace(toy.model, cues=100)), print)

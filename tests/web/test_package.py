@@ -159,6 +159,12 @@ def test_node_knows_its_model(browser: Any, site: Site, noisy: Samples, random: 
     assert (facts["hasSpeech"], facts["hasDereverb"], facts["card"]) == (True, True, model.card)
 
 
+def test_tiny_model_has_a_name(browser: Any, site: Site, noisy: Samples) -> None:
+    _, facts = rendered(browser, site, noisy[:1], {"model": "tiny"})
+
+    assert facts["card"] == percepnet.load_model("tiny").card
+
+
 def test_a_model_without_speech_tells_none(browser: Any, site: Site, noisy: Samples) -> None:
     site.data["/data/plain.pnw"] = write_weights(random_tensors(speech=False), 2, {"id": "räumlich"})
 

@@ -15,7 +15,7 @@ EXAMPLES = """Examples:
 
 
 def bench(
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Name or path of a weight file.")] = "default",
+    model: Annotated[str, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")] = "default",
     sample_rate: Annotated[int, typer.Option(metavar="HZ", min=8000, max=192000)] = 48000,
     channels: Annotated[int, typer.Option(metavar="N", min=1, max=64)] = 1,
     core: Annotated[int | None, typer.Option(metavar="N", help="Which one to use. Without: the last.")] = None,

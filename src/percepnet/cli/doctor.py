@@ -31,6 +31,8 @@ def _lines(found: dict[str, Any], indent: str = "") -> list[str]:
 
 
 def _model_line(row: dict[str, Any]) -> str:
+    if row["id"] is None:
+        return f"{row['name']}: {row['status']}"
     return f"{row['name']}: {row['id']}, {row['n_weights']} weights, {row['licence']}, sha256 {row['sha256']}: {row['status']}"
 
 

@@ -23,7 +23,7 @@ EXAMPLES = """Examples:
 
   percepnet enhance talk.wav
 
-  percepnet enhance corpus/ -o cleaned/ -j 8 --skip-existing --json > report.jsonl
+  percepnet enhance corpus/ -o cleaned/ -j 8 --skip-existing --json >> report.jsonl
 
   percepnet enhance 'corpus/**/*.flac' -o cleaned/ --format opus --preset gentle
 
@@ -71,7 +71,7 @@ def enhance(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file, when it is done.")] = False,
 ) -> None:
-    """Cleans audio and video files: same format, rate, channels, length and metadata out as in."""
+    """Cleans audio and video files: same format, rate, channels, length and title out as in."""
     from percepnet import Enhancer, jobs, load_model
 
     loaded = load_model(model)
@@ -135,6 +135,8 @@ class _Terminal:
                 f"{report.input}: {report.invalid_samples} samples were NaN or infinite and were replaced by 0; "
                 f"the first is sample {report.first_invalid_sample}"
             )
+        if self._bars and report.status == "ok":
+            self._say(f"wrote {report.output}")
         if self._all is not None:
             self._bars.advance(self._all)
 

@@ -119,6 +119,8 @@ def evaluate(
         raise _usage(str(error)) from error
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    if evaluation.failed and not evaluation.scored:
+        raise _usage("; ".join(f"{pair.name}: {pair.error}" for pair in evaluation.failed))
     _show(evaluation, output, as_json)
     if evaluation.failed:
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -55,8 +55,8 @@ def live(
     from percepnet.live import Live, devices
 
     if list_devices:
-        for number, name, n_in, n_out in devices():
-            typer.echo(f"{number:3} {name} ({n_in} in, {n_out} out)")
+        lines = [f"{number:3} {name} ({n_in} in, {n_out} out)" for number, name, n_in, n_out in devices()]
+        typer.echo("\n".join(lines) or "no sound devices")
         return
     controls = shared.controls(preset, attenuation_limit_db, dereverb, post_filter, link, residual)
     latency_s = None if latency_ms is None else latency_ms / 1000

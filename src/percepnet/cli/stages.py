@@ -73,9 +73,9 @@ def _read(path: Path, start_s: float, duration_s: float | None) -> "tuple[npt.ND
     import numpy as np
 
     from percepnet import AudioFormatError
-    from percepnet.audio import AudioReader
+    from percepnet.files import open_source
 
-    with AudioReader(path) as reader:
+    with open_source(path) as reader:
         sample_rate, n_samples = reader.sample_rate, reader.n_samples
         first = round(min(start_s * sample_rate, n_samples))
         last = n_samples if duration_s is None else round(min(n_samples, first + duration_s * sample_rate))

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from percepnet import metrics
-from percepnet.audio import AudioReader
 from percepnet.errors import AudioFormatError, PercepNetError
+from percepnet.files import open_source
 
 __all__ = ["Signals", "align", "at_rate", "find_delay", "read"]
 
@@ -39,7 +39,7 @@ class Signals:
 def read(path: Path) -> tuple[Array, int, list[str]]:
     """(channels, samples) float32 and Hz of a file, and notes about it. NaN and infinity become 0."""
     try:
-        with AudioReader(path) as reader:
+        with open_source(path) as reader:
             samples = np.concatenate([block.copy() for block in reader.blocks()], axis=1)
             sample_rate = reader.sample_rate
     except PercepNetError as error:

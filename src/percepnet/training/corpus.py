@@ -21,6 +21,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from percepnet import Model, enhance, load_model
+from percepnet.errors import ArgumentError
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,6 +72,9 @@ def read_sources(root: Path) -> list[Source]:
     if (root / "manifest.csv").exists():
         with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+        missing = [name for name in Source.__dataclass_fields__ if rows and name not in rows[0]]
+        if missing:
+            raise ArgumentError(f"expected the columns {', '.join(missing)} too in {root / 'manifest.csv'}")
         return [Source(**{name: row[name] for name in Source.__dataclass_fields__}) for row in rows]
     return [_source_of_folder(root, path) for path in sorted(root.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
 

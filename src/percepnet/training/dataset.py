@@ -137,7 +137,9 @@ def prepare_mixer(config: Config) -> Mixer:
     cache, rooms = Path(config.corpus.cache), Path(config.corpus.rooms)
     if not (cache / INDEX_FILE).exists():
         roots = [Path(root) for root in (config.corpus.root, config.corpus.second_root) if root]
-        lists = ((root, training_sources(read_sources(root), set_aside, config.corpus.prefix)) for root in roots)
+        lists = [(root, training_sources(read_sources(root), set_aside, config.corpus.prefix)) for root in roots]
+        if not any(source.kind == "speech" for _, sources in lists for source in sources):
+            raise ArgumentError(f"expected recordings of speech below {' or '.join(map(str, roots))} (corpus.root), got none")
         build_cache([(root, source) for root, sources in lists for source in sources], cache, config.corpus.denoiser)
     if config.mixing.room > 0 and not rooms.exists():
         build_bank(rooms, config.corpus.n_rooms, config.mixing.seed, config.corpus.rt60_s)

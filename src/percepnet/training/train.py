@@ -278,6 +278,9 @@ def wait_for_shards(config: Config, report: Callable[[str], None]) -> Shards:
             f"expected shards with {config.model.cues} cues (model.cues), got {shards.n_cues()} in {config.dataset.folder}; "
             "make them anew with dataset.cues=true and dataset.tracker"
         )
+    if config.model.cues not in (0, _core.PITCH_CUES, shards.n_cues()):
+        known = f"0, {_core.PITCH_CUES} or {shards.n_cues()}, all that the shards hold"
+        raise ArgumentError(f"expected model.cues of {known}, got {config.model.cues}")
     if listens(config.loss) and not shards.has_spectra():
         raise ArgumentError(
             f"expected shards with spectra for loss.dnsmos, loss.pesq or loss.si_sdr, got none in {config.dataset.folder}; "
