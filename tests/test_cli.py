@@ -370,6 +370,16 @@ def test_help_names_every_command() -> None:
     assert [name in result.stdout for name in ("enhance", "train", "export")] == [True] * 3
 
 
+COMMANDS = ["enhance", "pipe", "live", "studio", "stages", "eval", "bench", "train", "export"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_whole_on_a_narrow_terminal(name: str) -> None:
+    result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"})
+
+    assert (result.exit_code, "\u2026" in result.stdout, "Examples:" in result.stdout) == (0, False, True)
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, weights: str) -> None:
     code = (

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from percepnet.cli import options as shared
+
 EXAMPLES = """Examples:
 
   percepnet bench
@@ -15,7 +17,7 @@ EXAMPLES = """Examples:
 
 
 def bench(
-    model: Annotated[str, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")] = "default",
+    model: shared.Model = "default",
     sample_rate: Annotated[int, typer.Option(metavar="HZ", min=8000, max=192000)] = 48000,
     channels: Annotated[int, typer.Option(metavar="N", min=1, max=64)] = 1,
     core: Annotated[int | None, typer.Option(metavar="N", help="Which one to use. Without: the last.")] = None,
@@ -23,7 +25,7 @@ def bench(
     paced: Annotated[int, typer.Option(metavar="HOPS", min=0, help="Calls 10 ms apart, as in a live stream.")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Time the enhancement of 10 ms on one core: hot, and paced when caches are cold, which is the cost that counts.
+    """Times the enhancement of 10 ms on one core: hot, and paced when caches are cold, which is the cost that counts.
 
     All instruction sets of this processor are timed after a check that they give the same samples. 100 microseconds per
     hop are 1 % of a core. Then the parts of a hop, many streams in one call, whole files, memory and start-up.

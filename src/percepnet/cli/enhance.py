@@ -58,7 +58,8 @@ def enhance(
         str | None, typer.Option("--format", metavar="SUFFIX", help="wav, flac, opus, mp3, ...", show_default="the input's")
     ] = None,
     subtype: Annotated[
-        str | None, typer.Option("--subtype", help="Encoding: PCM_16, PCM_24, FLOAT, ...", show_default="the input's")
+        str | None,
+        typer.Option("--subtype", metavar="ENCODING", help="Encoding: PCM_16, PCM_24, FLOAT, ...", show_default="the input's"),
     ] = None,
     n_jobs: Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=0, help="Processes; 0: one per core.")] = 1,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave out files whose output exists.")] = False,

@@ -73,10 +73,12 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Means by this column, instead of snr_db, kind and noise_kind. Repeatable."),
     ] = None,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")] = None,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", metavar="NAME|FILE", help="A shipped model's name or a weight file.")
+    ] = None,
     attenuation_limit_db: AttenuationLimit = None,
     post_filter: Annotated[bool, typer.Option("--post-filter/--no-post-filter", help="Sharpen the gains.")] = True,
-    name: Annotated[str, typer.Option(help="What the report calls the enhanced side.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the report calls the enhanced side.")] = "",
     gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Worst cases to hear in the page.")] = N_GALLERY,
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", metavar="N", min=0, help="Processes of one thread each; 0: one a processor.")

@@ -5,6 +5,13 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """Examples:
+
+  percepnet export runs/model/checkpoint.pt mine.pnw --int8
+
+  percepnet enhance talk.wav -m mine.pnw
+"""
+
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="checkpoint.pt of a training run.")],
@@ -13,7 +20,7 @@ def export(
     int8: Annotated[bool, typer.Option("--int8/--float32", help="One byte a weight, or four.")] = False,
     identity: Annotated[str, typer.Option("--id", help="Name of the model on its card.")] = "",
 ) -> None:
-    """Write the averaged weights of a checkpoint, after proving that the native core computes what was trained."""
+    """Writes the averaged weights of a checkpoint, after proving that the native core computes what was trained."""
     from percepnet import MissingExtraError
 
     try:

@@ -14,7 +14,9 @@ EXIT_DEVICE: Final = 3
 EXIT_MODEL: Final = 4
 EXIT_SIGNAL: Final = 128
 
-Model: TypeAlias = Annotated[str, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")]
+Model: TypeAlias = Annotated[
+    str, typer.Option("-m", "--model", metavar="NAME|FILE", help="A shipped model's name or a weight file.")
+]
 PresetOption: TypeAlias = Annotated[
     Preset, typer.Option("--preset", help="Sets what the other options leave open.", metavar="|".join(PRESETS))
 ]
@@ -37,7 +39,7 @@ Dereverb: TypeAlias = Annotated[
         metavar="SHARE",
         min=0,
         max=1,
-        help="How much of the room goes: 0 none, 1 all.",
+        help="How much of the room goes: 0 none, 1 all but the early reflections.",
         show_default="the preset's",
     ),
 ]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from percepnet.cli import options as shared
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXAMPLES = """Examples:
+
+  percepnet stages talk.wav
+
+  percepnet stages noisy.wav --clean clean.wav -o page.html --start 60 --duration 20
+"""
 LONGEST_S = 600.0  # 14 MB a minute: more than that is no page
 
 
@@ -27,7 +35,7 @@ def stages(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT.html", show_default="NOISY's name and .stages.html")
     ] = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="A shipped model's name or a weight file.")] = "default",
+    model: shared.Model = "default",
     channel: Annotated[int | None, typer.Option(min=0, help="The one to show, from 0.", show_default="mean of all")] = None,
     start_s: Annotated[float, typer.Option("--start", metavar="SECONDS", min=0, help="Where to begin.")] = 0.0,
     duration_s: Annotated[

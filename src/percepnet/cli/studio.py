@@ -4,6 +4,12 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """Examples:
+
+  percepnet studio
+
+  percepnet studio --port 0 --no-browse
+"""
 EXIT_FAILED = 1
 
 

@@ -5,16 +5,25 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """Examples:
+
+  percepnet train --shards my.toml dataset.shards=24
+
+  percepnet train my.toml train.steps=5000
+
+  percepnet train --pitch my.toml
+"""
+
 
 def train(
-    config: Annotated[Path, typer.Argument(help="TOML file; see configs/.")],
+    config: Annotated[Path, typer.Argument(metavar="FILE.toml", help="Settings; docs/training.md begins with a small one.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE...", help="Settings to change.")] = None,
     shards_only: Annotated[bool, typer.Option("--shards", help="Make shards of mixtures, endlessly by default.")] = False,
     pitch: Annotated[
-        bool, typer.Option("--pitch", help="Train the pitch tracker instead, on shards that are made first.")
+        bool, typer.Option("--pitch", help="Trains the pitch tracker instead, on shards that are made first.")
     ] = False,
 ) -> None:
-    """Train a network on shards of mixtures. Make the shards first, or meanwhile, with --shards in a second process."""
+    """Trains a network on shards of mixtures. Make the shards first, or meanwhile, with --shards in a second process."""
     from percepnet import MissingExtraError
 
     try:
