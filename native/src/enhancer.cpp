@@ -13,6 +13,11 @@ constexpr int SETTLE_HOPS = 2;  // settings take 20 ms to take effect
 
 std::size_t to_size(std::int64_t n) noexcept { return static_cast<std::size_t>(n); }
 
+// Where in a ring the sample of a stream lies: 64 bits, because size_t has 32 in a browser, full after a day.
+std::size_t ring_place(std::int64_t position, std::size_t size) noexcept {
+  return static_cast<std::size_t>(static_cast<std::uint64_t>(position) % size);
+}
+
 // NaN, infinity and what overflows further on: nothing within 120 dB of full scale.
 bool valid(float x) noexcept { return std::fabs(x) <= 1e6f; }
 
@@ -100,6 +105,7 @@ void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n) noexc
   std::size_t made = 0;
   for (std::size_t c = 0; c < streams_.size(); ++c) {
     Stream& s = *streams_[c];
+    std::size_t place = ring_place(fed_, s.delay_line.size());
     for (std::size_t i = 0; i < n; ++i) {
       float x = in ? in[c * in_stride + i] : 0.0f;
       if (!valid(x)) {
@@ -108,7 +114,8 @@ void Enhancer::take(const float* in, std::size_t in_stride, std::size_t n) noexc
         if (invalid_++ == 0 || position < first_invalid_) first_invalid_ = position;
       }
       piece_[i] = x;
-      s.delay_line[(to_size(fed_) + i) % s.delay_line.size()] = x;
+      s.delay_line[place] = x;
+      if (++place == s.delay_line.size()) place = 0;
     }
     made = convert(s.converters.to_core, piece_.data(), n, s.hops + hop_fill_);
   }
@@ -266,16 +273,17 @@ std::size_t Enhancer::give(std::size_t n, float* out, std::size_t out_stride) no
 // Fades between the enhanced samples in `out`, the input they belong to, and the difference of the two.
 void Enhancer::blend_input(std::size_t n, float* out, std::size_t out_stride) noexcept {
   if (bypass_.is_zero() && residual_.is_zero()) return;
-  const std::size_t position = to_size(removed_ - latency_);
+  const std::size_t size = streams_[0]->delay_line.size();
+  std::size_t place = ring_place(removed_ - latency_, size);
   for (std::size_t i = 0; i < n; ++i) {
     const float share = bypass_.next(), removed = residual_.next();
     for (std::size_t c = 0; c < streams_.size(); ++c) {
-      const std::vector<float>& line = streams_[c]->delay_line;
-      const float input = line[(position + i) % line.size()];
+      const float input = streams_[c]->delay_line[place];
       float& y = out[c * out_stride + i];
       y = share == 1.0f ? input : y + share * (input - y);
       if (removed != 0.0f) y = removed == 1.0f ? input - y : y + removed * (input - 2.0f * y);
     }
+    if (++place == size) place = 0;
   }
 }
 
