@@ -103,18 +103,25 @@ def test_several_processes_give_the_same(folder: Path) -> None:
 
 def test_without_enhanced_files_the_model_enhances(folder: Path, model_paths: list[Path]) -> None:
     by_model = evaluate(
-        folder / "noisy", folder / "clean", model=model_paths[2], attenuation_limit_db=6, post_filter=False, metrics=FAST
+        folder / "noisy",
+        folder / "clean",
+        model=model_paths[2],
+        preset="gentle",
+        attenuation_limit_db=6,
+        dereverb=0,
+        metrics=FAST,
     )
 
     for path in (folder / "noisy").iterdir():
         samples, sample_rate = soundfile.read(path, dtype="float32")
-        enhanced = percepnet.enhance(samples, sample_rate, model=model_paths[2], attenuation_limit_db=6, post_filter=False)
+        controls = {"attenuation_limit_db": 6, "dereverb": 0, "post_filter": False}
+        enhanced = percepnet.enhance(samples, sample_rate, model=model_paths[2], **controls)
         write(folder / "other" / path.name, enhanced)
     by_files = evaluate(folder / "noisy", folder / "clean", folder / "other", metrics=FAST)
     assert [result.row for result in by_model.scored] == [result.row for result in by_files.scored]
     assert (by_model.system, by_files.system) == ("lookahead2", "other")
     assert by_model.model is not None
-    assert by_model.model["attenuation_limit_db"] == 6
+    assert by_model.model | controls == by_model.model
 
 
 def test_without_clean_files_opinion_only(folder: Path) -> None:

@@ -38,7 +38,7 @@ PYTHON = {
     "studio": {"errors"},
     "walkthrough": {"_core", "audio", "enhancer", "errors", "metrics", "output", "page", "weights"},
     "training": {"_core", "audio", "weights", "metrics", "errors", "output", "training", "percepnet"},
-    "evaluation": {"errors", "evaluation", "files", "metrics", "output", "percepnet"},
+    "evaluation": {"controls", "errors", "evaluation", "files", "metrics", "output", "percepnet"},
     "cli": {
         "audio",
         "benchmark",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from percepnet.cli.options import AttenuationLimit
+from percepnet.cli.options import AttenuationLimit, Dereverb, PostFilter, PresetOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,8 +76,10 @@ def evaluate(
     model: Annotated[
         str | None, typer.Option("-m", "--model", metavar="NAME|FILE", help="A shipped model's name or a weight file.")
     ] = None,
+    preset: PresetOption = "default",
     attenuation_limit_db: AttenuationLimit = None,
-    post_filter: Annotated[bool, typer.Option("--post-filter/--no-post-filter", help="Sharpen the gains.")] = True,
+    dereverb: Dereverb = None,
+    post_filter: PostFilter = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="What the report calls the enhanced side.")] = "",
     gallery: Annotated[int, typer.Option(metavar="N", min=0, help="Worst cases to hear in the page.")] = N_GALLERY,
     jobs: Annotated[
@@ -92,8 +94,9 @@ def evaluate(
     Delays between the files are found, removed and reported. Noisy and clean must have the same rate; what one is longer
     than the other, up to a second, is cut. Ends with 1 if some files could not be scored, 2 if none could.
     """
-    if enhanced is not None and (model is not None or attenuation_limit_db is not None or not post_filter):
-        raise _usage("--enhanced brings its own output; --model, --attenuation-limit-db and --no-post-filter are for the model")
+    ours = (model, attenuation_limit_db, dereverb, post_filter)
+    if enhanced is not None and (preset != "default" or any(setting is not None for setting in ours)):
+        raise _usage("--enhanced brings its own output; --model and the controls are for the model")
     _check_output(output)
     from percepnet import PercepNetError
 
@@ -108,6 +111,8 @@ def evaluate(
                 model=model or "default",
                 attenuation_limit_db=attenuation_limit_db,
                 post_filter=post_filter,
+                dereverb=dereverb,
+                preset=preset,
                 metrics=metrics.split(",") if metrics is not None else None,
                 manifest=manifest,
                 where=_conditions(where or []),

@@ -10,6 +10,7 @@ from typing import Any
 
 import percepnet
 from percepnet import Model
+from percepnet.controls import Preset, resolve
 from percepnet.evaluation import summary
 from percepnet.evaluation.pairs import Pair, find_pairs
 from percepnet.evaluation.scores import METRICS, choose_metrics, package_versions
@@ -84,7 +85,9 @@ def evaluate(
     *,
     model: "str | PathLike[str] | Model" = "default",
     attenuation_limit_db: float | None = None,
-    post_filter: bool = True,
+    post_filter: bool | None = None,
+    dereverb: float | None = None,
+    preset: Preset = "default",
     metrics: Iterable[str] | None = None,
     manifest: str | PathLike[str] | None = None,
     where: Mapping[str, str] | None = None,
@@ -110,7 +113,8 @@ def evaluate(
     """
     names = choose_metrics(metrics, clean is not None)
     pairs = find_pairs(Path(noisy), *(None if x is None else Path(x) for x in (clean, enhanced, manifest)), where=where or {})
-    settings = Settings(names, attenuation_limit_db, post_filter, percepnet.load_model(model) if enhanced is None else None)
+    controls = resolve(preset, attenuation_limit_db, post_filter, dereverb)
+    settings = Settings(names, controls, percepnet.load_model(model) if enhanced is None else None)
     with Workers(settings, min(jobs, len(pairs))) as workers:
         results = list(workers.scores(pairs, progress))
         scored = [result for result in results if not result.pair.error]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from percepnet import Model, PercepNetError, enhance
+from percepnet import Model, PercepNetError, controls, enhance
 from percepnet.evaluation import pictures
 from percepnet.evaluation.pairs import Pair
 from percepnet.evaluation.scores import METRICS, Scores, score
@@ -37,8 +37,7 @@ class Settings:
     """What is done to every pair. model: None if the enhanced signal comes from files."""
 
     metrics: list[str]
-    attenuation_limit_db: float | None
-    post_filter: bool
+    controls: controls.Settings
     model: Model | None
 
     def as_dict(self) -> dict[str, Any] | None:
@@ -46,7 +45,8 @@ class Settings:
         if self.model is None:
             return None
         model = {"id": self.model.id, "sha256": self.model.sha256, "weights": self.model.n_weights}
-        return {**model, "attenuation_limit_db": self.attenuation_limit_db, "post_filter": self.post_filter}
+        limit_db = self.controls.attenuation_limit_db
+        return model | self.controls._asdict() | {"attenuation_limit_db": None if math.isinf(limit_db) else limit_db}
 
 
 @dataclass(frozen=True)
@@ -235,13 +235,7 @@ def _enhanced(settings: Settings, pair: Pair, noisy: Array, sample_rate: int, no
             raise TypeError("a pair without enhanced file needs a model")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            return enhance(
-                noisy,
-                sample_rate,
-                model=settings.model,
-                attenuation_limit_db=settings.attenuation_limit_db,
-                post_filter=settings.post_filter,
-            )
+            return enhance(noisy, sample_rate, model=settings.model, **settings.controls._asdict())
     enhanced, rate, file_notes = read(pair.enhanced)
     notes += file_notes
     if rate == sample_rate:
