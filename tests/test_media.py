@@ -47,7 +47,7 @@ def make(path: Path, video: str | None, audio: str, sample_rate: int, channels: 
         container.metadata["title"] = "A title"
         pixels = "yuvj420p" if video == "mjpeg" else "yuv420p"
         pictures = container.add_stream(video, rate=25, width=64, height=48, pix_fmt=pixels) if video else None
-        voice = container.add_stream(audio, rate=sample_rate)
+        voice = container.add_stream(audio, rate=sample_rate, options={"strict": "experimental"})  # of Vorbis
         voice.layout = {1: "mono", 2: "stereo"}[channels]
         for i in range(round(25 * samples.shape[1] / sample_rate)) if pictures else ():
             picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 8 * (i % 25), np.uint8), format="rgb24")
@@ -111,6 +111,7 @@ CONVERSIONS = [  # from, its codec, to, the codec there, as PyAV names decoders
     ("ts", "ac3", "ts", "ac3"),
     ("m4a", "aac", "ts", "aac"),
     ("webm", "libopus", "m4a", "aac"),
+    ("webm", "vorbis", "webm", "opus"),
     ("webm", "libopus", "mkv", "opus"),
     ("mka", "libmp3lame", "webm", "opus"),
     ("mka", "pcm_s16le", "m4a", "aac"),

@@ -24,6 +24,7 @@ _CONTAINERS: Final = {"aac": "adts", "m4a": "ipod", "m4b": "ipod", "m4v": "mp4",
 # Codecs that a container has beyond those that FFmpeg lists for it.
 _ALSO_HELD: Final[dict[str, set[str]]] = {"mpegts": {"aac", "ac3", "eac3", "mp3"}}
 _ENCODERS: Final = {"opus": "libopus", "mp3": "libmp3lame"}  # of codecs that FFmpeg itself does not write well
+_INSTEAD: Final = {"vorbis": "opus"}  # FFmpeg's own encoder of the first is an experiment
 _UNTIMED: Final = ("adts", "ac3")  # containers that cannot say how much of their beginning is the encoder's own delay
 _AT_ZERO: Final = "mpegts"  # this one cannot either, but what goes with the sound is shifted with it
 _TIMED_BY_HEADER: Final = ("mov", "matroska")  # containers that know how long they are
@@ -191,7 +192,8 @@ class MediaWriter(Sink):
         for stream in like.container.streams:
             if stream is like.stream:
                 held = self._container.supported_codecs | _ALSO_HELD.get(self._container.format.name, set())
-                name = codec or (like.subtype if like.subtype in held else self._container.default_audio_codec)
+                same = _INSTEAD.get(like.subtype, like.subtype)
+                name = codec or (same if same in held else self._container.default_audio_codec)
                 bit_rate = like.bit_rate if name == like.subtype else None
                 layout = stream.codec_context.layout
                 if layout.name.endswith("channels") and like.channels in _LAYOUTS:  # of no order, as in PCM
