@@ -56,8 +56,14 @@ format has them.
 | --- | --- | --- | --- | --- | --- |
 """
 TAIL = """
-The last rows need the extra `media`. Video, subtitles and further sound tracks of such files are copied packet by packet. Files
-that are only read: ALAC in CAF, WMA, and what else FFmpeg or libsndfile knows; give them an output of another suffix.
+The last rows need the extra `media`, and so do `.ts` (AAC, AC-3, MPEG audio), `.mov`, `.wma`, `.3gp` and others that FFmpeg
+writes. Video, subtitles and further sound tracks of such files are copied packet by packet. ALAC in CAF is only read; give it
+an output of another suffix. A container that does not hold the encoding of the input gets its usual one: Opus becomes AAC in
+`.m4a`. Vorbis in WebM and Matroska becomes Opus.
+
+MP3, Opus and AAC keep about the bit rate of the input where the encoding stays the same; Vorbis is written at the encoder's
+standard quality. Kept of the text are title, artist, album, date, genre, and, where the format has a place for them, track
+number and comment. Chapters, and the cover of a song, are not.
 """
 
 
