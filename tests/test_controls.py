@@ -102,3 +102,9 @@ def test_residual_is_entered_within_20_ms_and_without_a_jump(model: percepnet.Mo
     faded = (1 - share) * kept[start : start + 960] + share * wanted[start : start + 960]
     np.testing.assert_allclose(rest[:960], faded, atol=1e-6)
     np.testing.assert_array_equal(rest[960:], wanted[start + 960 :])
+
+
+@pytest.mark.parametrize("limit", ["x", 10**400, [1], float("nan"), -1])
+def test_limit_that_is_none_is_refused(limit: object) -> None:
+    with pytest.raises(percepnet.ArgumentError, match="attenuation_limit_db of 0 or more"):
+        percepnet.Enhancer(attenuation_limit_db=limit)  # type: ignore[arg-type]
