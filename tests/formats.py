@@ -63,7 +63,7 @@ an output of another suffix. A container that does not hold the encoding of the 
 
 MP3, Opus and AAC keep about the bit rate of the input where the encoding stays the same; Vorbis is written at the encoder's
 standard quality. Kept of the text are title, artist, album, date, genre, and, where the format has a place for them, track
-number and comment. Chapters, and the cover of a song, are not.
+number and comment; chapters, where the extra `media` reads and writes the file. The cover of a song is not.
 """
 
 

@@ -31,6 +31,7 @@ KINDS = [
     ("aac", None, "aac", 16000),
 ]
 CONTAINERS = {"ts": "mpegts", "m4a": "ipod", "mkv": "matroska", "mka": "matroska", "aac": "adts"}
+CHAPTERS = [(0, 1, "Begrüßung"), (1, 3, "Talk")]  # from and to, in half seconds
 
 
 def sound(sample_rate: int, channels: int, length_s: float = 1.5) -> np.ndarray:
@@ -45,6 +46,12 @@ def make(path: Path, video: str | None, audio: str, sample_rate: int, channels: 
     samples = sound(sample_rate, channels).astype(np.float32)
     with av.open(str(path), "w", format=CONTAINERS.get(suffix, suffix)) as container:
         container.metadata["title"] = "A title"
+        container.set_chapters(
+            [
+                {"id": i, "start": start, "end": end, "time_base": Fraction(1, 2), "metadata": {"title": title}}
+                for i, (start, end, title) in enumerate(CHAPTERS)
+            ]
+        )
         pixels = "yuvj420p" if video == "mjpeg" else "yuv420p"
         pictures = container.add_stream(video, rate=25, width=64, height=48, pix_fmt=pixels) if video else None
         voice = container.add_stream(audio, rate=sample_rate, options={"strict": "experimental"})  # of Vorbis
@@ -156,6 +163,18 @@ def test_title_and_codec_stay(tmp_path: Path, suffix: str) -> None:
     with av.open(str(tmp_path / f"in.clean.{suffix}")) as container:
         found = container.metadata["title"], container.streams.audio[0].codec_context.codec.canonical_name
     assert found == ("A title", "aac")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "m4a"])
+def test_chapters_stay(tmp_path: Path, suffix: str) -> None:
+    source = make(tmp_path / f"in.{suffix}", None, "aac", RATE)
+
+    percepnet.enhance_file(source)
+
+    with av.open(str(tmp_path / f"in.clean.{suffix}")) as container:
+        chapters = container.chapters()
+    found = [(*(2 * c[at] * c["time_base"] for at in ("start", "end")), c["metadata"]["title"]) for c in chapters]
+    assert found == CHAPTERS
 
 
 def test_gap_in_the_timestamps_is_silence_and_shifts_nothing(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ class MediaReader(Source):
 
 
 class MediaWriter(Sink):
-    """A new file with the codec, bit rate, metadata and all other streams of the one being read."""
+    """A new file with the codec, bit rate, metadata, chapters and all other streams of the one being read."""
 
     def __init__(self, path: Path, like: Source, codec: str | None = None) -> None:
         self._av = require("av", PURPOSE, "media")
@@ -143,6 +143,8 @@ class MediaWriter(Sink):
             self._container = self._av.open(self._file, "w", format=_CONTAINERS.get(suffix, suffix))
             self._add_streams(like, codec.lower() if codec else None)
             self._container.metadata.update(like.metadata)
+            if isinstance(like, MediaReader):
+                self._container.set_chapters(like.container.chapters())
             self._container.start_encoding()
         except BaseException as error:  # noqa: BLE001 - whatever happens, no partial file stays
             self._file.discard()
