@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import signals
 from percepnet import _core
+from percepnet.errors import ArgumentError
 from percepnet.training import dataset
 from percepnet.training.bands import BAND_CENTRES, band_mask
 from percepnet.training.config import Config, DatasetConfig
@@ -60,6 +62,11 @@ def test_cues_follow_where_they_are_wanted() -> None:
     heard = ~seen.gated
     np.testing.assert_allclose(rows[heard, dataset.COLUMNS :], seen.cues[heard], atol=1e-3)
     assert not rows[~heard, dataset.COLUMNS :].any()
+
+
+def test_a_tracker_of_another_lookahead_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"expected dataset.lookahead=2, .* of default .* got 0"):
+        dataset.tracker(DatasetConfig(tracker="default", lookahead=0))
 
 
 def test_statistics_survive_half_precision() -> None:

@@ -9,10 +9,12 @@ import pytest
 import soundfile
 import torch
 
+import networks
 from percepnet.errors import ArgumentError, AudioFormatError, ModelError
 from percepnet.training.config import Config, TrainConfig
 from percepnet.training.dataset import Shards, generate, prepare_mixer
-from percepnet.training.export import read_weights
+from percepnet.training.export import read_weights, write_weights
+from percepnet.training.loss import unpack
 from percepnet.training.mixing import Mixer
 from percepnet.training.model import named_tensors
 from percepnet.training.train import (
@@ -210,6 +212,29 @@ def test_a_training_goes_on_from_two_models_side_by_side(toy: Config) -> None:
     for wanted, given in zip(one.average(features)[:3], two.average(features)[:3], strict=True):
         torch.testing.assert_close(given, wanted, rtol=0, atol=1e-5)
     assert not two.average.gru1.weight_hh_l0[:88, 88:].any()  # two networks, not one widened: they do not listen to each other
+
+
+def test_a_teacher_is_imitated(toy: Config, tmp_path: Path) -> None:
+    """One that says the same whatever it hears, and nothing that is right."""
+    said = {"gains": -2.0, "strengths": 1.0, "speech": -3.0}
+    tensors = networks.random_tensors(dereverb=True)
+    tensors |= {f"{name}.weight": np.zeros_like(tensors[f"{name}.weight"]) for name in said}
+    tensors |= {f"{name}.bias": np.full_like(tensors[f"{name}.bias"], value) for name, value in said.items()}
+    (tmp_path / "teacher.pnw").write_bytes(write_weights(tensors, 2, {}))
+    config = at(toy, tmp_path / "run", teacher=str(tmp_path / "teacher.pnw"))
+
+    run = train(replace(config, loss=replace(config.loss, spectral=0.0)), lambda _: None)
+
+    rows = torch.from_numpy(Shards(Path(toy.dataset.folder), 40).batch(np.random.default_rng(1), 10))
+    with torch.no_grad():
+        *given, _ = run.network(unpack(rows, torch.ones_like(rows[..., 0])).features)
+    for value, output in zip(said.values(), given, strict=True):
+        assert float(output.mean()) == pytest.approx(1 / (1 + np.exp(-value)), abs=0.05)
+
+
+def test_a_teacher_that_hears_other_cues_is_refused(toy: Config) -> None:
+    with pytest.raises(ArgumentError, match=r"expected a teacher that hears 0 cues .*442"):
+        train(at(toy, Path(toy.train.folder), teacher="tiny"), lambda _: None)
 
 
 def test_a_log_with_columns_of_another_version_is_kept(tmp_path: Path) -> None:

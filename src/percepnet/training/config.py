@@ -152,6 +152,7 @@ class TrainConfig:
     validation: str = ""  # a folder with clean/ and noisy/ pairs
     start_weights: str = ""  # a shipped model or a weight file to start from; a smaller network is widened
     start_beside: str = ""  # another one beside it, in a network as large as both together: it starts as their mean
+    teacher: str = ""  # one whose gains, strengths and speech probability are the targets, in place of the ideal ones
     seed: int = 1
     steps: int = 3400
     batch: int = 32

@@ -69,10 +69,22 @@ def encode_statistics(statistics: Floats) -> tuple[Floats, Floats]:
     return np.concatenate(energies_db, 1).astype(np.float32), np.concatenate(distances, 1).astype(np.float32)
 
 
+def tracker(config: DatasetConfig) -> _core.ModelHandle | None:
+    """The learned pitch tracker, if one is wanted. Raises ArgumentError where it was made for another look-ahead."""
+    if not config.tracker:
+        return None
+    model = load_model(config.tracker)
+    if model.lookahead != config.lookahead:
+        raise ArgumentError(
+            f"expected dataset.lookahead={model.lookahead}, which the tracker of {config.tracker} was made for, "
+            f'got {config.lookahead}; dataset.tracker="" takes the plain tracker'
+        )
+    return model.handle
+
+
 def encode(mixture: Mixture, config: DatasetConfig) -> Halves:
     """A mixture through the core: (frames, COLUMNS) float16, wider by the cues where they are wanted."""
-    tracker = load_model(config.tracker).handle if config.tracker else None
-    analysis = _core.analyze(mixture.noisy, mixture.clean, config.lookahead, tracker=tracker)
+    analysis = _core.analyze(mixture.noisy, mixture.clean, config.lookahead, tracker=tracker(config))
     assert analysis.gains is not None  # clean was given
     assert analysis.strengths is not None
     assert analysis.statistics is not None

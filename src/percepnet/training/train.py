@@ -7,7 +7,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from percepnet import _core
+from percepnet._core import FEATURES
 from percepnet.errors import ArgumentError, AudioFormatError, ModelError
 from percepnet.output import write_whole
-from percepnet.training.config import Config, DatasetConfig, TrainConfig, config_from_json, config_json
+from percepnet.training.config import Config, DatasetConfig, ModelConfig, TrainConfig, config_from_json, config_json
 from percepnet.training.dataset import FRAMES_PER_HOUR, GATED, Shards, encode, feature_scaling
 from percepnet.training.export import read_weights
 from percepnet.training.listening import SCORES, Listener, listens
@@ -32,7 +33,7 @@ from percepnet.training.plot import plot
 from percepnet.training.process import prepare
 from percepnet.training.prune import kept_blocks, prune
 from percepnet.training.sound import unpack_sound
-from percepnet.training.widen import side_by_side, widened
+from percepnet.training.widen import n_cues, side_by_side, sizes, widened
 from percepnet.weights import load_model
 
 Floats = npt.NDArray[np.float32]
@@ -55,6 +56,7 @@ class Run:
     rng: np.random.Generator
     step: int = 0
     seconds: float = 0.0  # of training, over all sessions
+    teacher: Network | None = None  # not in the checkpoint: the configuration names it
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -193,10 +195,20 @@ def estimates(run: Run, targets: Targets) -> tuple[Tensor, Tensor, Tensor | None
     return gains, strengths, speech
 
 
+def taught(run: Run, targets: Targets) -> Targets:
+    """With the gains, strengths and speech probability of the teacher, if there is one, in place of the ideal ones."""
+    if run.teacher is None:
+        return targets
+    with torch.no_grad(), torch.autocast(targets.features.device.type, torch.bfloat16, enabled=run.config.train.bfloat16):
+        gains, strengths, speech, _ = run.teacher(targets.features)
+    strengths = torch.where(targets.strengths < 0, targets.strengths, strengths)
+    return replace(targets, gains=gains, strengths=strengths, speech=targets.speech if speech is None else speech)
+
+
 def batch_loss(run: Run, rows: Floats) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of a batch of (batch, frames, COLUMNS or more), and its parts."""
     device = run.network.mean.device
-    targets = unpack(torch.from_numpy(rows).to(device), counted_frames(run.rng, run.config.train).to(device))
+    targets = taught(run, unpack(torch.from_numpy(rows).to(device), counted_frames(run.rng, run.config.train).to(device)))
     gains, strengths, speech = estimates(run, targets)
     return total_loss(gains, strengths, speech, targets, run.config.loss)
 
@@ -205,7 +217,7 @@ def clips_loss(run: Run, listener: Listener, clips: Floats) -> tuple[Tensor, Ten
     """Loss of clips with spectra by their bands, by their sound, and their scores."""
     rows = torch.from_numpy(clips).to(run.network.mean.device)
     level_db = run.rng.uniform(-CLIP_LEVEL_DB, CLIP_LEVEL_DB, len(clips)).astype(np.float32)
-    targets = unpack(rows, torch.ones_like(rows[..., 0]))
+    targets = taught(run, unpack(rows, torch.ones_like(rows[..., 0])))
     gains, strengths, speech = estimates(run, targets)
     total, _ = total_loss(gains, strengths, speech, targets, run.config.loss)
     heard, scores = listener.loss(gains, strengths, targets, unpack_sound(rows, torch.from_numpy(level_db).to(rows.device)))
@@ -298,6 +310,19 @@ def start_tensors(config: Config) -> dict[str, Floats]:
     return side_by_side([first, read_weights(load_model(train.start_beside).contents)], model, train.seed)
 
 
+def teacher(config: Config, device: torch.device) -> Network | None:
+    """The network to learn from, if the configuration names one."""
+    if not config.train.teacher:
+        return None
+    tensors = read_weights(load_model(config.train.teacher).contents)
+    cues, dereverb = n_cues(tensors), tensors["dense.weight"].shape[1] > FEATURES
+    if cues not in (0, config.model.cues):
+        raise ArgumentError(f"expected a teacher that hears {config.model.cues} cues (model.cues), got one that hears {cues}")
+    network = Network(ModelConfig(*sizes(tensors), "speech.weight" in tensors, dereverb, cues)).to(device)
+    load_tensors(network, tensors)
+    return network
+
+
 def start(config: Config, shards: Shards, device: torch.device) -> Run:
     """The run of the folder's checkpoint, or a new one: from the start weights if there are any."""
     path = Path(config.train.folder) / CHECKPOINT
@@ -326,6 +351,7 @@ def train(config: Config, report: Callable[[str], None] = print) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
     shards = wait_for_shards(config, report)
     run = start(config, shards, device)
+    run.teacher = teacher(config, device)
     (folder / "config.json").write_text(config_json(config), encoding="utf-8")
     held = validation_rows(Path(config.train.validation), config.dataset) if config.train.validation else None
     log = Log(folder / LOG, run.step)
