@@ -59,7 +59,7 @@ TAIL = """
 The last rows need the extra `media`, and so do `.ts` (AAC, AC-3, MPEG audio), `.mov`, `.wma`, `.3gp` and others that FFmpeg
 writes. Video, subtitles and further sound tracks of such files are copied packet by packet. ALAC in CAF is only read; give it
 an output of another suffix. A container that does not hold the encoding of the input gets its usual one: Opus becomes AAC in
-`.m4a`. Vorbis in WebM and Matroska becomes Opus.
+`.m4a`. Vorbis in WebM and Matroska becomes Opus, or AAC where Matroska has it at a rate that Opus does not know.
 
 MP3, Opus and AAC keep about the bit rate of the input where the encoding stays the same; Vorbis is written at the encoder's
 standard quality. Kept of the text are title, artist, album, date, genre, and, where the format has a place for them, track

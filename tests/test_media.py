@@ -138,6 +138,16 @@ def test_codec_stays_where_the_container_holds_it(tmp_path: Path, kind: tuple[st
     assert abs(lag(heard(source)[0], heard(target)[0])) <= 1
 
 
+def test_vorbis_of_a_rate_that_opus_does_not_know_becomes_aac(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.mkv", None, "vorbis", 44100)
+
+    percepnet.enhance_file(source, tmp_path / "out.mkv", attenuation_limit_db=0)
+
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.streams.audio[0].codec_context.codec.canonical_name == "aac"
+    assert abs(lag(heard(source)[0], heard(tmp_path / "out.mkv")[0])) <= 44  # Matroska counts milliseconds
+
+
 def test_cover_of_a_song_is_no_obstacle(tmp_path: Path) -> None:
     """FFmpeg calls it a film of one picture, and M4A has no films."""
     source = make(tmp_path / "in.mp4", "mjpeg", "aac", RATE)

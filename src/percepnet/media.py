@@ -24,6 +24,7 @@ _CONTAINERS: Final = {"aac": "adts", "m4a": "ipod", "m4b": "ipod", "m4v": "mp4",
 # Codecs that a container has beyond those that FFmpeg lists for it.
 _ALSO_HELD: Final[dict[str, set[str]]] = {"mpegts": {"aac", "ac3", "eac3", "mp3"}}
 _ENCODERS: Final = {"opus": "libopus", "mp3": "libmp3lame"}  # of codecs that FFmpeg itself does not write well
+_COMMON: Final = "aac"  # where a container does not hold the codec of the input, or that does not know its rate
 _INSTEAD: Final = {"vorbis": "opus"}  # FFmpeg's own encoder of the first is an experiment
 _UNTIMED: Final = ("adts", "ac3")  # containers that cannot say how much of their beginning is the encoder's own delay
 _AT_ZERO: Final = "mpegts"  # this one cannot either, but what goes with the sound is shifted with it
@@ -193,9 +194,7 @@ class MediaWriter(Sink):
         holds_others = self._container.default_video_codec != "none"
         for stream in like.container.streams:
             if stream is like.stream:
-                held = self._container.supported_codecs | _ALSO_HELD.get(self._container.format.name, set())
-                same = _INSTEAD.get(like.subtype, like.subtype)
-                name = codec or (same if same in held else self._container.default_audio_codec)
+                name = codec or self._codec_like(like)
                 bit_rate = like.bit_rate if name == like.subtype else None
                 layout = stream.codec_context.layout
                 if layout.name.endswith("channels") and like.channels in _LAYOUTS:  # of no order, as in PCM
@@ -205,6 +204,20 @@ class MediaWriter(Sink):
             elif holds_others and stream.type in ("video", "audio", "subtitle", "attachment"):
                 self._add_other(stream)
         like.on_packet = self._copy
+
+    def _codec_like(self, like: MediaReader) -> str:
+        """That of the input, or one that the container holds and that knows the rate."""
+        held = self._container.supported_codecs | _ALSO_HELD.get(self._container.format.name, set())
+        default: str = self._container.default_audio_codec
+        names = [name for name in (_INSTEAD.get(like.subtype, like.subtype), _COMMON, default) if name in held]
+        return next((name for name in names if self._knows(name, like.sample_rate)), names[0] if names else default)
+
+    def _knows(self, name: str, sample_rate: int) -> bool:
+        try:
+            rates = self._av.Codec(_ENCODERS.get(name, name), "w").audio_rates
+        except self._av.error.FFmpegError:
+            return False
+        return rates is None or sample_rate in rates
 
     def _add_other(self, stream: Any) -> None:
         try:
@@ -223,7 +236,9 @@ class MediaWriter(Sink):
             raise AudioFormatError(f"this PyAV cannot write {name}; name another output, such as .m4a or .wav") from error
         if codec.audio_rates and sample_rate not in codec.audio_rates:
             rates = ", ".join(map(str, sorted(codec.audio_rates)))
-            raise AudioFormatError(f"{name} has no sample rate of {sample_rate} Hz; it has {rates}")
+            raise AudioFormatError(
+                f"{name} has no sample rate of {sample_rate} Hz; it has {rates}; name another output, such as .m4a or .wav"
+            )
         stream = self._container.add_stream(name, rate=sample_rate)
         stream.codec_context.layout = layout
         stream.codec_context.time_base = Fraction(1, sample_rate)
