@@ -11,7 +11,7 @@ else
 LIBRARY = libpercepnet.so
 endif
 
-.PHONY: setup build web lint types test check bench soak wheel docs clean
+.PHONY: setup build web lint types test check bench soak wheels docs clean
 
 setup: $(VENV)/percepnet-ready
 
@@ -45,10 +45,9 @@ test: build web
 check: setup
 	$(MAKE) lint types test docs
 
-# dist/*.whl, with the tag of the oldest Linux that it runs on.
-wheel: setup
-	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
-	$(PYTHON) -m auditwheel repair --wheel-dir dist build/wheel/percepnet-*.whl
+# dist/*.whl for Linux, macOS and Windows, made on Linux.
+wheels: setup web
+	$(PYTHON) native/build_wheels.py dist
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet

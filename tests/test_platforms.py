@@ -17,6 +17,7 @@ from networks import random_tensors, random_tracker, without_blocks
 from percepnet import _core
 from percepnet.training.export import write_weights
 from percepnet.training.int8 import quantise_tensors
+from windows import Windows
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ("-O2", "-std=c++17", "-ffp-contract=off", "-fno-math-errno")
@@ -109,6 +110,14 @@ def test_x86_gets_the_best_kernel_that_it_has(processor: str, isa: str, here: Pa
         pytest.skip("no qemu-x86_64: install qemu-user")
 
     assert output(emulator, "-cpu", processor, here, model) == [isa, expected]
+
+
+def test_windows(tmp_path: Path, model: Path, expected: str) -> None:
+    program = build("x86_64-windows-gnu", tmp_path)
+    with Windows(tmp_path / "windows") as machine:
+        outputs = [machine.run(program, model, isa).stdout.decode().split() for isa in ("sse", "portable")]
+
+    assert outputs == [["sse", expected], ["portable", expected]]
 
 
 @pytest.mark.parametrize(("isa", "flags"), [("simd128", ("-msimd128",)), ("portable", ())], ids=["simd128", "portable"])

@@ -110,7 +110,7 @@ def read_manifest(manifest: Path) -> list[Found]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             name = _filepath(line, f"{manifest}, line {number}")
-            found.append(Found(manifest.parent / name, Path() if name.is_absolute() else name.parent))
+            found.append(Found(manifest.parent / name, Path() if name.anchor else name.parent))
     return found
 
 

@@ -5,14 +5,12 @@ drift apart, and what waits for long is thrown away: the delay does not grow.
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +24,12 @@ from percepnet.controls import Controls
 from percepnet.enhancer import Enhancer
 from percepnet.errors import DeviceError, PercepNetError
 from percepnet.priority import raise_priority
+
+try:
+    import fcntl
+    import termios
+except ImportError as error:  # Windows
+    raise DeviceError("the virtual microphone needs Linux, with PulseAudio or PipeWire; `percepnet live` does not") from error
 
 NAME: Final = "percepnet"  # of the source; there is one at a time
 DESCRIPTION: Final = "percepnet microphone"

@@ -112,9 +112,17 @@ def _lock(descriptor: int) -> None:
 def _remove_abandoned(folder: Path, prefix: str) -> None:
     for part in folder.glob(f"{glob.escape(prefix)}*.part"):
         with suppress(OSError):  # it is in use, or gone by now
-            descriptor = os.open(part, os.O_RDWR)
-            try:
-                _lock(descriptor)
-                part.unlink()
-            finally:
-                os.close(descriptor)
+            _remove_unused(part)
+
+
+def _remove_unused(part: Path) -> None:
+    """Raises OSError if another process has it."""
+    if fcntl is None:
+        part.unlink()
+        return
+    descriptor = os.open(part, os.O_RDWR)
+    try:
+        _lock(descriptor)
+        part.unlink()
+    finally:
+        os.close(descriptor)

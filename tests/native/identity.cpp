@@ -70,7 +70,9 @@ bool hash_sound(const percepnet_model* model, int sample_rate, Hash& hash) {
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
-#if !defined(__wasm__)
+#if defined(_WIN32)
+  if (argc > 2) _putenv_s("PERCEPNET_ISA", argv[2]);
+#elif !defined(__wasm__)
   if (argc > 2) setenv("PERCEPNET_ISA", argv[2], 1);
 #endif
   const std::vector<unsigned char> bytes = read(argv[1]);
