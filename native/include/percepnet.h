@@ -22,7 +22,7 @@ extern "C" {
 #define PERCEPNET_API __attribute__((visibility("default")))
 #endif
 
-#define PERCEPNET_VERSION "0.11.0"
+#define PERCEPNET_VERSION "0.12.0"
 
 enum {
   PERCEPNET_SAMPLE_RATE = 48000, /* the rate at which everything happens, Hz */

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from percepnet.walkthrough import Stages, stages
     from percepnet.weights import Model, load_model
 
-__version__ = "0.11.0"
+__version__ = "0.12.0"
 
 __all__ = [
     "ArgumentError",
